@@ -11,6 +11,7 @@
 mod cursor;
 mod expr;
 mod literal;
+pub use literal::guid;
 mod operators;
 mod pipeline;
 mod statement;

@@ -6,6 +6,7 @@ pub mod datetime;
 pub mod json;
 pub mod timespan;
 
+pub use crate::parser::guid;
 pub use json::Json;
 
 /// Ticks in a second.

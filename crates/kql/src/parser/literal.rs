@@ -303,7 +303,7 @@ fn decimal(text: &str) -> Option<String> {
 }
 
 /// A guid in lower case with hyphens, from any of the usual spellings.
-pub(crate) fn guid(text: &str) -> Option<String> {
+pub fn guid(text: &str) -> Option<String> {
     let inner = text.trim_matches(['{', '}', '(', ')']);
     let digits: String = inner.chars().filter(|c| *c != '-').collect();
     let hyphens = inner.len() - digits.len();

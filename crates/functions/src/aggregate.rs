@@ -1,0 +1,69 @@
+//! Aggregates whose meaning DataFusion's own do not have.
+//!
+//! Each has one state column, of bytes, which is what travels from a shard to the coordinator; see
+//! [`groups::Accumulate`]. Where the order of rows matters (`make_list`, ties of `arg_max`), an
+//! argument gives each row's place; if it is the same for all, the order is that of arrival.
+
+mod bag;
+mod groups;
+mod list;
+mod pick;
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion_expr::AggregateUDF;
+
+/// The DataFusion aggregates of ours.
+pub struct Aggregates {
+    /// `kql_arg_max(key, place, v0, v1, …)`: the values of the row whose key is largest, as a struct
+    /// with the fields `c0`, `c1`, …
+    pub arg_max: Arc<AggregateUDF>,
+    /// `kql_arg_min(key, place, v0, v1, …)`: of the row whose key is smallest.
+    pub arg_min: Arc<AggregateUDF>,
+    /// `kql_take_any(place, v0, v1, …)`: of any row, the first if places differ.
+    pub take_any: Arc<AggregateUDF>,
+    /// `kql_make_list(json, place, size_max, keep_nulls)`: an array of the values.
+    pub make_list: Arc<AggregateUDF>,
+    /// `kql_make_set(json, place, size_max)`: an array of the distinct values, nulls aside.
+    pub make_set: Arc<AggregateUDF>,
+    /// `kql_make_bag(json, size_max)`: the members of all bags.
+    pub make_bag: Arc<AggregateUDF>,
+    /// `kql_bag_schema(json)`: the keys of all bags with their types, as a bag in order of keys.
+    pub bag_schema: Arc<AggregateUDF>,
+}
+
+static AGGREGATES: LazyLock<Aggregates> = LazyLock::new(|| Aggregates {
+    arg_max: Arc::new(pick::udaf("kql_arg_max", pick::Choice::Largest)),
+    arg_min: Arc::new(pick::udaf("kql_arg_min", pick::Choice::Smallest)),
+    take_any: Arc::new(pick::udaf("kql_take_any", pick::Choice::First)),
+    make_list: Arc::new(list::list_udaf()),
+    make_set: Arc::new(list::set_udaf()),
+    make_bag: Arc::new(bag::bag_udaf()),
+    bag_schema: Arc::new(bag::schema_udaf()),
+});
+
+/// Our aggregates.
+pub fn aggregates() -> &'static Aggregates {
+    &AGGREGATES
+}
+
+/// The field of picked value `column`.
+pub fn picked_field(column: usize) -> String {
+    format!("c{column}")
+}
+
+/// All of them.
+pub(crate) fn udafs() -> Vec<Arc<AggregateUDF>> {
+    let a = aggregates();
+    [
+        &a.arg_max,
+        &a.arg_min,
+        &a.take_any,
+        &a.make_list,
+        &a.make_set,
+        &a.make_bag,
+        &a.bag_schema,
+    ]
+    .map(Arc::clone)
+    .into()
+}

@@ -1,0 +1,600 @@
+//! `tostring()` and its kin: conversions between types. They never fail: what does not convert is
+//! null, or `""` for a string. The one exception is a datetime or timespan that exists in KQL but
+//! that nanoseconds do not reach.
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::Int32Type;
+use datafusion_common::Result;
+use kql::Type::{
+    Bool, Datetime, Decimal, Dynamic, Guid, Int, Long, Real, String as Text, Timespan,
+};
+use kql::value;
+
+use crate::args::{self, Args};
+use crate::registry::{Overload, Param::Is, ScalarFunction};
+use crate::{dynamic, time};
+
+pub(super) const FUNCTIONS: &[ScalarFunction] = &[
+    ScalarFunction::new(
+        "tostring",
+        "A value as text; null gives the empty string.",
+        &[
+            Overload::new(&[Is(Text)], Text, |a| a.array(0)),
+            Overload::new(&[Is(Dynamic)], Text, |a| {
+                let x = a.str(0)?;
+                args::written(a.rows(), |row, out| {
+                    out.push_str(&dynamic::to_text(x.text(row)));
+                    Ok(())
+                })
+            }),
+            Overload::new(&[Is(Guid)], Text, |a| {
+                let x = a.str(0)?;
+                args::strs(a.rows(), |row| x.text(row))
+            }),
+            Overload::new(&[Is(Bool)], Text, |a| {
+                let x = a.bool(0)?;
+                args::strs(a.rows(), |row| match x.get(row) {
+                    Some(true) => "True",
+                    Some(false) => "False",
+                    None => "",
+                })
+            }),
+            Overload::new(&[Is(Int)], Text, |a| display(a, a.i32(0)?)),
+            Overload::new(&[Is(Long)], Text, |a| display(a, a.i64(0)?)),
+            Overload::new(&[Is(Real)], Text, |a| {
+                let x = a.f64(0)?;
+                text(a, |row| x.get(row).map(real_text))
+            }),
+            Overload::new(&[Is(Decimal)], Text, |a| {
+                let x = a.decimal(0)?;
+                text(a, |row| x.get(row).map(decimal_text))
+            }),
+            Overload::new(&[Is(Datetime)], Text, |a| {
+                let x = a.datetime(0)?;
+                text(a, |row| x.get(row).map(time::format_nanos))
+            }),
+            Overload::new(&[Is(Timespan)], Text, |a| {
+                let x = a.timespan(0)?;
+                text(a, |row| x.get(row).map(time::format_span))
+            }),
+        ],
+    )
+    .named_after_argument(),
+    ScalarFunction::new(
+        "tolong",
+        "A value as a long.",
+        &[
+            Overload::new(&[Is(Long)], Long, |a| a.array(0)),
+            Overload::new(&[Is(Int)], Long, |a| {
+                let x = a.i32(0)?;
+                args::longs(a.rows(), |row| x.get(row).map(i64::from))
+            }),
+            Overload::new(&[Is(Text)], Long, |a| {
+                let x = a.str(0)?;
+                args::longs(a.rows(), |row| parse_long(x.text(row)))
+            }),
+            Overload::new(&[Is(Dynamic)], Long, |a| {
+                let x = a.str(0)?;
+                args::longs(a.rows(), |row| dynamic::to_long(x.get(row)?))
+            }),
+            Overload::new(&[Is(Real)], Long, |a| {
+                let x = a.f64(0)?;
+                args::longs(a.rows(), |row| x.get(row).map(|x| x as i64))
+            }),
+            Overload::new(&[Is(Bool)], Long, |a| {
+                let x = a.bool(0)?;
+                args::longs(a.rows(), |row| x.get(row).map(i64::from))
+            }),
+            Overload::new(&[Is(Decimal)], Long, |a| {
+                let x = a.decimal(0)?;
+                args::longs(a.rows(), |row| {
+                    i64::try_from(x.get(row)? / DECIMAL_ONE).ok()
+                })
+            }),
+            Overload::new(&[Is(Datetime)], Long, |a| {
+                let x = a.datetime(0)?;
+                args::longs(a.rows(), |row| x.get(row).map(time::ticks_from_nanos))
+            }),
+            Overload::new(&[Is(Timespan)], Long, |a| {
+                let x = a.timespan(0)?;
+                args::longs(a.rows(), |row| x.get(row).map(time::ticks_from_span))
+            }),
+        ],
+    )
+    .named_after_argument(),
+    ScalarFunction::new(
+        "toint",
+        "A value as an int.",
+        &[
+            Overload::new(&[Is(Int)], Int, |a| a.array(0)),
+            Overload::new(&[Is(Long)], Int, |a| {
+                let x = a.i64(0)?;
+                ints(a, |row| x.get(row).map(|x| x as i32))
+            }),
+            Overload::new(&[Is(Text)], Int, |a| {
+                let x = a.str(0)?;
+                ints(a, |row| parse_long(x.text(row))?.try_into().ok())
+            }),
+            Overload::new(&[Is(Dynamic)], Int, |a| {
+                let x = a.str(0)?;
+                ints(a, |row| dynamic_int(x.get(row)?))
+            }),
+            Overload::new(&[Is(Real)], Int, |a| {
+                let x = a.f64(0)?;
+                ints(a, |row| x.get(row).map(|x| x as i32))
+            }),
+            Overload::new(&[Is(Bool)], Int, |a| {
+                let x = a.bool(0)?;
+                ints(a, |row| x.get(row).map(i32::from))
+            }),
+            Overload::new(&[Is(Decimal)], Int, |a| {
+                let x = a.decimal(0)?;
+                ints(a, |row| (x.get(row)? / DECIMAL_ONE).try_into().ok())
+            }),
+            Overload::new(&[Is(Timespan)], Int, |a| {
+                let x = a.timespan(0)?;
+                ints(a, |row| x.get(row).map(|x| time::ticks_from_span(x) as i32))
+            }),
+        ],
+    )
+    .named_after_argument(),
+    ScalarFunction::new(
+        "toreal",
+        "A value as a real.",
+        &[
+            Overload::new(&[Is(Real)], Real, |a| a.array(0)),
+            Overload::new(&[Is(Long)], Real, |a| {
+                let x = a.i64(0)?;
+                args::reals(a.rows(), |row| x.get(row).map(|x| x as f64))
+            }),
+            Overload::new(&[Is(Int)], Real, |a| {
+                let x = a.i32(0)?;
+                args::reals(a.rows(), |row| x.get(row).map(f64::from))
+            }),
+            Overload::new(&[Is(Text)], Real, |a| {
+                let x = a.str(0)?;
+                args::reals(a.rows(), |row| parse_real(x.text(row)))
+            }),
+            Overload::new(&[Is(Dynamic)], Real, |a| {
+                let x = a.str(0)?;
+                args::reals(a.rows(), |row| dynamic::to_real(x.get(row)?))
+            }),
+            Overload::new(&[Is(Bool)], Real, |a| {
+                let x = a.bool(0)?;
+                args::reals(a.rows(), |row| x.get(row).map(|x| f64::from(u8::from(x))))
+            }),
+            Overload::new(&[Is(Decimal)], Real, |a| {
+                let x = a.decimal(0)?;
+                args::reals(a.rows(), |row| decimal_text(x.get(row)?).parse().ok())
+            }),
+            Overload::new(&[Is(Datetime)], Real, |a| {
+                let x = a.datetime(0)?;
+                args::reals(a.rows(), |row| {
+                    x.get(row).map(|x| time::ticks_from_nanos(x) as f64)
+                })
+            }),
+            Overload::new(&[Is(Timespan)], Real, |a| {
+                let x = a.timespan(0)?;
+                args::reals(a.rows(), |row| {
+                    x.get(row).map(|x| time::ticks_from_span(x) as f64)
+                })
+            }),
+        ],
+    )
+    .aliases(&["todouble"])
+    .named_after_argument(),
+    ScalarFunction::new(
+        "todecimal",
+        "A value as a decimal.",
+        &[
+            Overload::new(&[Is(Decimal)], Decimal, |a| a.array(0)),
+            Overload::new(&[Is(Text)], Decimal, |a| {
+                let x = a.str(0)?;
+                args::decimals(a.rows(), |row| Ok(parse_decimal(x.text(row).trim())))
+            }),
+            Overload::new(&[Is(Long)], Decimal, |a| {
+                let x = a.i64(0)?;
+                args::decimals(a.rows(), |row| {
+                    Ok(x.get(row).map(|x| i128::from(x) * DECIMAL_ONE))
+                })
+            }),
+            Overload::new(&[Is(Real)], Decimal, |a| {
+                let x = a.f64(0)?;
+                args::decimals(a.rows(), |row| {
+                    Ok(parse_decimal(&x.get(row).unwrap_or(f64::NAN).to_string()))
+                })
+            }),
+            Overload::new(&[Is(Dynamic)], Decimal, |a| {
+                let x = a.str(0)?;
+                args::decimals(a.rows(), |row| {
+                    Ok(parse_decimal(&dynamic::to_text(x.text(row))))
+                })
+            }),
+            Overload::new(&[Is(Bool)], Decimal, |a| {
+                let x = a.bool(0)?;
+                args::decimals(a.rows(), |row| {
+                    Ok(x.get(row).map(|x| i128::from(x) * DECIMAL_ONE))
+                })
+            }),
+        ],
+    )
+    .named_after_argument(),
+    ScalarFunction::new(
+        "tobool",
+        "A value as a bool.",
+        &[
+            Overload::new(&[Is(Bool)], Bool, |a| a.array(0)),
+            Overload::new(&[Is(Text)], Bool, |a| {
+                let x = a.str(0)?;
+                args::bools(a.rows(), |row| parse_bool(x.text(row)))
+            }),
+            Overload::new(&[Is(Long)], Bool, |a| {
+                let x = a.i64(0)?;
+                args::bools(a.rows(), |row| x.get(row).map(|x| x != 0))
+            }),
+            Overload::new(&[Is(Real)], Bool, |a| {
+                let x = a.f64(0)?;
+                args::bools(a.rows(), |row| x.get(row).map(|x| x != 0.0))
+            }),
+            Overload::new(&[Is(Dynamic)], Bool, |a| {
+                let x = a.str(0)?;
+                args::bools(a.rows(), |row| dynamic::to_bool(x.get(row)?))
+            }),
+        ],
+    )
+    .aliases(&["toboolean"])
+    .named_after_argument(),
+    ScalarFunction::new(
+        "todatetime",
+        "A value as a datetime.",
+        &[
+            Overload::new(&[Is(Datetime)], Datetime, |a| a.array(0)),
+            Overload::new(&[Is(Text)], Datetime, |a| {
+                let x = a.str(0)?;
+                args::datetimes(a.rows(), |row| parse_datetime(x.text(row)))
+            }),
+            Overload::new(&[Is(Dynamic)], Datetime, |a| {
+                let x = a.str(0)?;
+                args::datetimes(a.rows(), |row| {
+                    parse_datetime(&dynamic::to_text(x.text(row)))
+                })
+            }),
+            Overload::new(&[Is(Long)], Datetime, |a| {
+                let x = a.i64(0)?;
+                args::datetimes(a.rows(), |row| {
+                    x.get(row).map(time::nanos_from_ticks).transpose()
+                })
+            }),
+            Overload::new(&[Is(Real)], Datetime, |a| {
+                let x = a.f64(0)?;
+                args::datetimes(a.rows(), |row| {
+                    x.get(row)
+                        .map(|ticks| time::nanos_from_ticks(ticks as i64))
+                        .transpose()
+                })
+            }),
+        ],
+    )
+    .named_after_argument(),
+    ScalarFunction::new(
+        "totimespan",
+        "A value as a timespan.",
+        &[
+            Overload::new(&[Is(Timespan)], Timespan, |a| a.array(0)),
+            Overload::new(&[Is(Text)], Timespan, |a| {
+                let x = a.str(0)?;
+                args::timespans(a.rows(), |row| parse_timespan(x.text(row)))
+            }),
+            Overload::new(&[Is(Dynamic)], Timespan, |a| {
+                let x = a.str(0)?;
+                args::timespans(a.rows(), |row| {
+                    parse_timespan(&dynamic::to_text(x.get(row)?))
+                })
+            }),
+            Overload::new(&[Is(Long)], Timespan, |a| {
+                let x = a.i64(0)?;
+                args::timespans(a.rows(), |row| {
+                    x.get(row)?.checked_mul(time::NANOS_PER_TICK)
+                })
+            }),
+        ],
+    )
+    .aliases(&["totime"])
+    .named_after_argument(),
+    ScalarFunction::new(
+        "toguid",
+        "Text as a guid.",
+        &[
+            Overload::new(&[Is(Guid)], Guid, |a| a.array(0)),
+            Overload::new(&[Is(Text)], Guid, |a| {
+                let x = a.str(0)?;
+                guids(a, |row| value::guid(x.text(row).trim()))
+            }),
+            Overload::new(&[Is(Dynamic)], Guid, |a| {
+                let x = a.str(0)?;
+                guids(a, |row| value::guid(&dynamic::to_text(x.text(row))))
+            }),
+        ],
+    )
+    .named_after_argument(),
+    ScalarFunction::new(
+        "parse_json",
+        "Text read as JSON; what is no JSON becomes a string.",
+        &[
+            Overload::new(&[Is(Dynamic)], Dynamic, |a| a.array(0)),
+            Overload::new(&[Is(Text)], Dynamic, |a| {
+                let x = a.str(0)?;
+                args::written_option(a.rows(), |row, out| {
+                    let text = x.text(row);
+                    if !text.is_empty() {
+                        dynamic::write_parsed(out, text);
+                    }
+                    Ok(dynamic::non_null(out).is_some())
+                })
+            }),
+        ],
+    )
+    .aliases(&["parsejson", "todynamic", "toobject"])
+    .named_after_argument(),
+    ScalarFunction::new(
+        "__json",
+        "Any scalar as a dynamic value",
+        &[
+            Overload::new(&[Is(Dynamic)], Dynamic, |a| a.array(0)),
+            Overload::new(&[Is(Text)], Dynamic, |a| {
+                let x = a.str(0)?;
+                json(a, |row, out| {
+                    x.get(row).map(|x| dynamic::write_string(out, x))
+                })
+            }),
+            Overload::new(&[Is(Guid)], Dynamic, |a| {
+                let x = a.str(0)?;
+                json(a, |row, out| {
+                    x.get(row).map(|x| dynamic::write_string(out, x))
+                })
+            }),
+            Overload::new(&[Is(Bool)], Dynamic, |a| {
+                let x = a.bool(0)?;
+                json(a, |row, out| {
+                    x.get(row)
+                        .map(|x| out.push_str(if x { "true" } else { "false" }))
+                })
+            }),
+            Overload::new(&[Is(Int)], Dynamic, |a| {
+                let x = a.i32(0)?;
+                json(a, |row, out| {
+                    x.get(row).map(|x| out.push_str(&x.to_string()))
+                })
+            }),
+            Overload::new(&[Is(Long)], Dynamic, |a| {
+                let x = a.i64(0)?;
+                json(a, |row, out| {
+                    x.get(row).map(|x| out.push_str(&x.to_string()))
+                })
+            }),
+            Overload::new(&[Is(Real)], Dynamic, |a| {
+                let x = a.f64(0)?;
+                json(a, |row, out| {
+                    x.get(row).map(|x| dynamic::write_real(out, x))
+                })
+            }),
+            Overload::new(&[Is(Decimal)], Dynamic, |a| {
+                let x = a.decimal(0)?;
+                json(a, |row, out| {
+                    x.get(row)
+                        .map(|x| dynamic::write_string(out, &decimal_text(x)))
+                })
+            }),
+            Overload::new(&[Is(Datetime)], Dynamic, |a| {
+                let x = a.datetime(0)?;
+                json(a, |row, out| {
+                    x.get(row)
+                        .map(|x| dynamic::write_string(out, &time::format_nanos(x)))
+                })
+            }),
+            Overload::new(&[Is(Timespan)], Dynamic, |a| {
+                let x = a.timespan(0)?;
+                json(a, |row, out| {
+                    x.get(row)
+                        .map(|x| dynamic::write_string(out, &time::format_span(x)))
+                })
+            }),
+        ],
+    ),
+];
+
+/// What a decimal is scaled by.
+const DECIMAL_ONE: i128 = 1_000_000_000_000_000_000;
+
+fn display<T: arrow::datatypes::ArrowPrimitiveType>(
+    a: &Args<'_>,
+    x: args::Prim<'_, T>,
+) -> Result<ArrayRef>
+where
+    T::Native: std::fmt::Display,
+{
+    use std::fmt::Write as _;
+    args::written(a.rows(), |row, out| {
+        if let Some(x) = x.get(row) {
+            let _ = write!(out, "{x}");
+        }
+        Ok(())
+    })
+}
+
+fn text(a: &Args<'_>, value: impl Fn(usize) -> Option<String>) -> Result<ArrayRef> {
+    args::written(a.rows(), |row, out| {
+        out.push_str(&value(row).unwrap_or_default());
+        Ok(())
+    })
+}
+
+fn ints(a: &Args<'_>, value: impl FnMut(usize) -> Option<i32>) -> Result<ArrayRef> {
+    args::primitive::<Int32Type>(a.rows(), value)
+}
+
+fn guids(a: &Args<'_>, value: impl Fn(usize) -> Option<String>) -> Result<ArrayRef> {
+    args::written_option(a.rows(), |row, out| {
+        let guid = value(row);
+        out.push_str(guid.as_deref().unwrap_or(""));
+        Ok(guid.is_some())
+    })
+}
+
+fn json(a: &Args<'_>, write: impl Fn(usize, &mut String) -> Option<()>) -> Result<ArrayRef> {
+    args::written_option(a.rows(), |row, out| Ok(write(row, out).is_some()))
+}
+
+/// A whole number, decimal or hexadecimal, with white space round it.
+pub(crate) fn parse_long(text: &str) -> Option<i64> {
+    let text = text.trim();
+    if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        return u64::from_str_radix(hex, 16).ok().map(|value| value as i64);
+    }
+    text.parse().ok()
+}
+
+/// A number, or one of the names of what is no number.
+pub(crate) fn parse_real(text: &str) -> Option<f64> {
+    let text = text.trim();
+    match text {
+        "nan" | "NaN" => Some(f64::NAN),
+        "inf" | "+inf" | "Infinity" | "+Infinity" => Some(f64::INFINITY),
+        "-inf" | "-Infinity" => Some(f64::NEG_INFINITY),
+        _ if text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)) =>
+        {
+            text.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+/// `true`, `false`, or a whole number, without white space.
+pub(crate) fn parse_bool(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        return Some(true);
+    }
+    if text.eq_ignore_ascii_case("false") {
+        return Some(false);
+    }
+    text.parse::<i64>().ok().map(|value| value != 0)
+}
+
+fn parse_datetime(text: &str) -> Result<Option<i64>> {
+    value::datetime::parse(text)
+        .map(time::nanos_from_ticks)
+        .transpose()
+}
+
+fn parse_timespan(text: &str) -> Option<i64> {
+    value::timespan::parse(text)?.checked_mul(time::NANOS_PER_TICK)
+}
+
+fn dynamic_int(value: &str) -> Option<i32> {
+    match dynamic::kind(value) {
+        dynamic::Kind::Real => value.parse::<f64>().ok().map(|x| x as i32),
+        dynamic::Kind::String => dynamic::to_long(value)?.try_into().ok(),
+        _ => dynamic::to_long(value).map(|x| x as i32),
+    }
+}
+
+/// A real as `tostring()` gives it: with a point or an exponent.
+pub(crate) fn real_text(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".into();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.into();
+    }
+    let text = format!("{value:?}");
+    match text.split_once('e') {
+        Some((mantissa, exponent)) if !exponent.starts_with('-') => {
+            format!("{mantissa}e+{exponent}")
+        }
+        _ => text,
+    }
+}
+
+/// Reads a decimal into its scaled form; digits past the eighteenth after the point are dropped.
+pub(crate) fn parse_decimal(text: &str) -> Option<i128> {
+    let (mantissa, exponent) = match text.find(['e', 'E']) {
+        Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (negative, digits) = match mantissa.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let valid = whole
+        .bytes()
+        .chain(fraction.bytes())
+        .all(|b| b.is_ascii_digit());
+    if !valid || (whole.is_empty() && fraction.is_empty()) || exponent.abs() > 60 {
+        return None;
+    }
+    // The digit at place `p` after the point counts 10^(18 - p).
+    let mut scaled: i128 = 0;
+    let point = whole.len() as i32 + exponent;
+    for (index, digit) in whole.bytes().chain(fraction.bytes()).enumerate() {
+        let power = 18 + point - 1 - index as i32;
+        let digit = i128::from(digit - b'0');
+        if power >= 0 && digit != 0 {
+            let unit = 10i128.checked_pow(power.unsigned_abs())?;
+            scaled = scaled.checked_add(digit.checked_mul(unit)?)?;
+        }
+    }
+    let limit = 10i128.pow(38);
+    (scaled < limit).then_some(if negative { -scaled } else { scaled })
+}
+
+/// Prints a scaled decimal without zeros at its end.
+pub(crate) fn decimal_text(scaled: i128) -> String {
+    let sign = if scaled < 0 { "-" } else { "" };
+    let (whole, fraction) = (
+        scaled.unsigned_abs() / 10u128.pow(18),
+        scaled.unsigned_abs() % 10u128.pow(18),
+    );
+    let fraction = format!("{fraction:018}");
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.is_empty() {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{fraction}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_reads_as_numbers() {
+        assert_eq!(parse_long(" 0x1F "), Some(31));
+        assert_eq!(parse_long("+5"), Some(5));
+        assert_eq!(parse_long("5.0"), None);
+        assert_eq!(parse_real("-1e400"), Some(f64::NEG_INFINITY));
+        assert_eq!(parse_real("INF"), None);
+        assert_eq!(parse_bool("tRuE"), Some(true));
+        assert_eq!(parse_bool(" true"), None);
+    }
+
+    #[test]
+    fn numbers_print_as_text() {
+        assert_eq!(real_text(1.0), "1.0");
+        assert_eq!(real_text(0.1 + 0.2), "0.30000000000000004");
+        assert_eq!(real_text(1e300), "1e+300");
+        assert_eq!(real_text(5e-324), "5e-324");
+        for text in ["0", "3.5", "-12.000000000000000001", "99999999999999999999"] {
+            assert_eq!(parse_decimal(text).map(decimal_text).as_deref(), Some(text));
+        }
+        assert_eq!(
+            parse_decimal("1.5e2").map(decimal_text).as_deref(),
+            Some("150")
+        );
+        assert_eq!(parse_decimal("100000000000000000000"), None);
+        assert_eq!(parse_decimal("abc"), None);
+    }
+}

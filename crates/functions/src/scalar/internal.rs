@@ -1,0 +1,71 @@
+//! Functions that only the binder calls, whose result types depend on their arguments.
+
+mod expand;
+mod field;
+mod in_set;
+mod parse_text;
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion_expr::ScalarUDF;
+
+pub use expand::{EXPAND_INDEX, expanded_field};
+pub use parse_text::{MATCHED, ParseSpec, parsed_field};
+
+struct Internal {
+    expand: Arc<ScalarUDF>,
+    field: Arc<ScalarUDF>,
+    in_set: Arc<ScalarUDF>,
+    parse_text: Arc<ScalarUDF>,
+}
+
+static INTERNAL: LazyLock<Internal> = LazyLock::new(|| Internal {
+    expand: Arc::new(expand::udf()),
+    field: Arc::new(field::udf()),
+    in_set: Arc::new(in_set::udf()),
+    parse_text: Arc::new(parse_text::udf()),
+});
+
+/// `kql_expand(mode, limit, a, b, …)`: what `mv-expand` makes of dynamic values side by side, as a
+/// list of structs with the fields [`EXPAND_INDEX`] and [`expanded_field`] 0, 1, ….
+pub fn expand() -> Arc<ScalarUDF> {
+    Arc::clone(&INTERNAL.expand)
+}
+
+/// `kql_field(struct, name)`: a field of a struct.
+pub fn field() -> Arc<ScalarUDF> {
+    Arc::clone(&INTERNAL.field)
+}
+
+/// `kql_in_set(value, list)`: whether a list, which is constant, has a value.
+pub fn in_set() -> Arc<ScalarUDF> {
+    Arc::clone(&INTERNAL.in_set)
+}
+
+/// `kql_parse_text(text, spec)`: what the `parse` operator takes out of a text, as a struct with the
+/// fields [`MATCHED`] and [`parsed_field`] 0, 1, ….
+pub fn parse_text() -> Arc<ScalarUDF> {
+    Arc::clone(&INTERNAL.parse_text)
+}
+
+pub(super) fn udfs() -> Vec<Arc<ScalarUDF>> {
+    vec![expand(), field(), in_set(), parse_text()]
+}
+
+/// A name and a signature that takes anything, for functions that check their own arguments.
+macro_rules! internal_udf {
+    ($type:ident, $name:literal) => {
+        #[derive(Debug, PartialEq, Eq, Hash)]
+        struct $type(datafusion_expr::Signature);
+
+        pub(super) fn udf() -> datafusion_expr::ScalarUDF {
+            let volatility = datafusion_expr::Volatility::Immutable;
+            datafusion_expr::ScalarUDF::new_from_impl($type(
+                datafusion_expr::Signature::variadic_any(volatility),
+            ))
+        }
+
+        const NAME: &str = $name;
+    };
+}
+pub(super) use internal_udf;
