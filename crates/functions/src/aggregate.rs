@@ -8,6 +8,7 @@ mod bag;
 mod groups;
 mod list;
 mod pick;
+pub(crate) mod sketch;
 
 use std::sync::{Arc, LazyLock};
 
@@ -30,6 +31,8 @@ pub struct Aggregates {
     pub make_bag: Arc<AggregateUDF>,
     /// `kql_bag_schema(json)`: the keys of all bags with their types, as a bag in order of keys.
     pub bag_schema: Arc<AggregateUDF>,
+    /// `kql_sketch(value)`: a sketch from which `kql_percentile` reads percentiles.
+    pub sketch: Arc<AggregateUDF>,
 }
 
 static AGGREGATES: LazyLock<Aggregates> = LazyLock::new(|| Aggregates {
@@ -40,6 +43,7 @@ static AGGREGATES: LazyLock<Aggregates> = LazyLock::new(|| Aggregates {
     make_set: Arc::new(list::set_udaf()),
     make_bag: Arc::new(bag::bag_udaf()),
     bag_schema: Arc::new(bag::schema_udaf()),
+    sketch: Arc::new(sketch::udaf()),
 });
 
 /// Our aggregates.
@@ -63,6 +67,7 @@ pub(crate) fn udafs() -> Vec<Arc<AggregateUDF>> {
         &a.make_set,
         &a.make_bag,
         &a.bag_schema,
+        &a.sketch,
     ]
     .map(Arc::clone)
     .into()

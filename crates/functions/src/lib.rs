@@ -18,3 +18,8 @@ mod udf;
 
 pub use registry::{Overload, Param, ResultName, Returns, ScalarFunction};
 pub use udf::fold;
+
+/// Text with what regular expressions treat apart escaped.
+pub fn escape_regex(text: &str) -> String {
+    ::regex::escape(text)
+}

@@ -251,7 +251,7 @@ impl<A: Accumulate> GroupsAccumulator for Groups<A> {
         values: &[ArrayRef],
         opt_filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        let count = values.first().map_or(0, |array| array.len());
+        let count = values.first().map_or(0, Array::len);
         let each: Vec<usize> = (0..count).collect();
         let mut groups: Vec<A::Group> = Vec::new();
         groups.resize_with(count, A::Group::default);
@@ -281,7 +281,7 @@ impl<A: Accumulate> GroupsAccumulator for Groups<A> {
 
 impl<A: Accumulate> Accumulator for Groups<A> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let count = values.first().map_or(0, |array| array.len());
+        let count = values.first().map_or(0, Array::len);
         self.add(
             values,
             &Rows {

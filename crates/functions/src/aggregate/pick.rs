@@ -87,7 +87,10 @@ struct Pick {
 
 /// The row picked so far: its key in a form whose bytes compare, its place, its values.
 #[derive(Debug, Default)]
-pub(super) struct Picked(Option<(Box<[u8]>, i64, Box<[u8]>)>);
+pub(super) struct Picked(Option<Winner>);
+
+/// A key, a place, and values.
+type Winner = (Box<[u8]>, i64, Box<[u8]>);
 
 impl Pick {
     fn new(choice: Choice, types: Vec<&DataType>) -> Result<Self> {

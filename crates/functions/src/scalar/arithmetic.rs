@@ -9,12 +9,38 @@
 use arrow::array::ArrayRef;
 use arrow::datatypes::i256;
 use datafusion_common::{DataFusionError, Result, exec_datafusion_err, exec_err};
-use kql::Type::{Datetime, Decimal, Long, Real, Timespan};
+use kql::Type::{Bool, Datetime, Decimal, Long, Real, Timespan};
 
 use crate::args::{self, Args};
 use crate::registry::{Overload, Param::Is, ScalarFunction};
 
 pub(super) const FUNCTIONS: &[ScalarFunction] = &[
+    ScalarFunction::new(
+        "__equal_real",
+        "",
+        &[Overload::new(&[Is(Real), Is(Real)], Bool, |a| {
+            let (x, y) = (a.f64(0)?, a.f64(1)?);
+            // Null equals nothing; only two nulls beside each other make one.
+            args::bools(a.rows(), |row| match (x.get(row), y.get(row)) {
+                (None, None) => None,
+                (x, y) => Some(x.is_some() && x == y),
+            })
+        })],
+    ),
+    ScalarFunction::new(
+        "__less_real",
+        "",
+        &[Overload::new(&[Is(Real), Is(Real)], Bool, |a| {
+            compare_reals(a, |x, y| x < y)
+        })],
+    ),
+    ScalarFunction::new(
+        "__less_or_equal_real",
+        "",
+        &[Overload::new(&[Is(Real), Is(Real)], Bool, |a| {
+            compare_reals(a, |x, y| x <= y)
+        })],
+    ),
     ScalarFunction::new(
         "__add",
         "`a + b`",
@@ -150,6 +176,12 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
         ],
     ),
 ];
+
+/// Whether two reals stand in a relation, by IEEE 754.
+fn compare_reals(args: &Args<'_>, op: impl Fn(f64, f64) -> bool) -> Result<ArrayRef> {
+    let (x, y) = (args.f64(0)?, args.f64(1)?);
+    args::bools(args.rows(), |row| Some(op(x.get(row)?, y.get(row)?)))
+}
 
 /// What a decimal is scaled by.
 const SCALE: i128 = 1_000_000_000_000_000_000;

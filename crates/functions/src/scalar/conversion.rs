@@ -336,6 +336,39 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
     )
     .aliases(&["parsejson", "todynamic", "toobject"])
     .named_after_argument(),
+    // What `mv-expand … to typeof(…)` makes of an element: nothing is read from text.
+    ScalarFunction::new(
+        "__element_long",
+        "",
+        &[Overload::new(&[Is(Dynamic)], Long, |a| {
+            let x = a.str(0)?;
+            args::longs(a.rows(), |row| dynamic::to_long(not_text(x.get(row)?)?))
+        })],
+    ),
+    ScalarFunction::new(
+        "__element_int",
+        "",
+        &[Overload::new(&[Is(Dynamic)], Int, |a| {
+            let x = a.str(0)?;
+            ints(a, |row| dynamic_int(not_text(x.get(row)?)?))
+        })],
+    ),
+    ScalarFunction::new(
+        "__element_real",
+        "",
+        &[Overload::new(&[Is(Dynamic)], Real, |a| {
+            let x = a.str(0)?;
+            args::reals(a.rows(), |row| dynamic::to_real(not_text(x.get(row)?)?))
+        })],
+    ),
+    ScalarFunction::new(
+        "__element_bool",
+        "",
+        &[Overload::new(&[Is(Dynamic)], Bool, |a| {
+            let x = a.str(0)?;
+            args::bools(a.rows(), |row| dynamic::to_bool(not_text(x.get(row)?)?))
+        })],
+    ),
     ScalarFunction::new(
         "__json",
         "Any scalar as a dynamic value",
@@ -490,6 +523,11 @@ fn parse_datetime(text: &str) -> Result<Option<i64>> {
 
 fn parse_timespan(text: &str) -> Option<i64> {
     value::timespan::parse(text)?.checked_mul(time::NANOS_PER_TICK)
+}
+
+/// A value unless it is a string.
+fn not_text(value: &str) -> Option<&str> {
+    (dynamic::kind(value) != dynamic::Kind::String).then_some(value)
 }
 
 fn dynamic_int(value: &str) -> Option<i32> {

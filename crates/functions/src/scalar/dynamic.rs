@@ -85,6 +85,11 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
     )
     .aliases(&["pack", "pack_dictionary"]),
     ScalarFunction::new(
+        "__pack_present",
+        "",
+        &[Overload::new(&[Json], Dynamic, |a| pack(a, true)).variadic()],
+    ),
+    ScalarFunction::new(
         "bag_keys",
         "The keys of a property bag.",
         &[Overload::new(&[Is(Dynamic)], Dynamic, |a| {
@@ -359,6 +364,11 @@ fn with_array(
 }
 
 fn bag_pack(a: &Args<'_>) -> Result<ArrayRef> {
+    pack(a, false)
+}
+
+/// Packs keys and values; nulls and empty strings are left out if only what is present is wanted.
+fn pack(a: &Args<'_>, only_present: bool) -> Result<ArrayRef> {
     if !a.len().is_multiple_of(2) {
         return exec_err!("`bag_pack` takes keys and values in turn; one is missing");
     }
@@ -368,6 +378,9 @@ fn bag_pack(a: &Args<'_>) -> Result<ArrayRef> {
         for pair in items.chunks_exact(2) {
             let key = dynamic::to_text(pair[0].text(row)).into_owned();
             let value = pair[1].get(row).unwrap_or("null");
+            if only_present && matches!(value, "null" | "\"\"") {
+                continue;
+            }
             match members.iter_mut().find(|(known, _)| *known == key) {
                 Some(member) => member.1 = value,
                 None => members.push((key, value)),

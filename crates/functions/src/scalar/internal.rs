@@ -4,6 +4,7 @@ mod expand;
 mod field;
 mod in_set;
 mod parse_text;
+mod percentile;
 
 use std::sync::{Arc, LazyLock};
 
@@ -17,6 +18,7 @@ struct Internal {
     field: Arc<ScalarUDF>,
     in_set: Arc<ScalarUDF>,
     parse_text: Arc<ScalarUDF>,
+    percentile: Arc<ScalarUDF>,
 }
 
 static INTERNAL: LazyLock<Internal> = LazyLock::new(|| Internal {
@@ -24,6 +26,7 @@ static INTERNAL: LazyLock<Internal> = LazyLock::new(|| Internal {
     field: Arc::new(field::udf()),
     in_set: Arc::new(in_set::udf()),
     parse_text: Arc::new(parse_text::udf()),
+    percentile: Arc::new(percentile::udf()),
 });
 
 /// `kql_expand(mode, limit, a, b, …)`: what `mv-expand` makes of dynamic values side by side, as a
@@ -48,8 +51,14 @@ pub fn parse_text() -> Arc<ScalarUDF> {
     Arc::clone(&INTERNAL.parse_text)
 }
 
+/// `kql_percentile(sketch, percentile, type)`: a percentile of the values of a sketch, as a value of
+/// the type named.
+pub fn percentile() -> Arc<ScalarUDF> {
+    Arc::clone(&INTERNAL.percentile)
+}
+
 pub(super) fn udfs() -> Vec<Arc<ScalarUDF>> {
-    vec![expand(), field(), in_set(), parse_text()]
+    vec![expand(), field(), in_set(), parse_text(), percentile()]
 }
 
 /// A name and a signature that takes anything, for functions that check their own arguments.

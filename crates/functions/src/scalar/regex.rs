@@ -214,20 +214,18 @@ fn const_pattern<'a>(a: &Args<'a>, index: usize) -> Result<&'a str> {
 fn extract_all(a: &Args<'_>, groups: Option<Str<'_>>, x: Str<'_>) -> Result<ArrayRef> {
     let regex = compile(const_pattern(a, 0)?)?;
     args::written_option(a.rows(), |row, out| {
-        let chosen: Option<Vec<usize>> = match groups.map(|groups| groups.text(row)) {
-            None => None,
-            Some(list) => Some(
-                dynamic::elements(list)
-                    .filter_map(|group| match dynamic::kind(group) {
-                        dynamic::Kind::String => {
-                            let name = dynamic::string_value(group);
-                            regex.capture_names().position(|n| n == Some(&*name))
-                        }
-                        _ => dynamic::to_long(group).and_then(|group| group.try_into().ok()),
-                    })
-                    .collect(),
-            ),
+        let group_of = |group: &str| match dynamic::kind(group) {
+            dynamic::Kind::String => {
+                let name = dynamic::string_value(group);
+                regex.capture_names().position(|n| n == Some(&*name))
+            }
+            _ => dynamic::to_long(group).and_then(|group| group.try_into().ok()),
         };
+        let chosen: Option<Vec<usize>> = groups.map(|groups| {
+            dynamic::elements(groups.text(row))
+                .filter_map(group_of)
+                .collect()
+        });
         let default: Vec<usize> = match regex.captures_len() {
             1 => vec![0],
             groups => (1..groups).collect(),

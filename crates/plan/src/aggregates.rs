@@ -1,0 +1,199 @@
+//! Aggregates: how each is computed, and how expressions over several of them are.
+//!
+//! Each call becomes one or more DataFusion aggregates, whose results an expression above turns into
+//! KQL's: a sum of nothing is 0, an average of nothing is not a number, and so on. Parts that several
+//! calls share, such as the sum under `avg` and under `sum`, are computed once.
+
+mod bind;
+mod compute;
+
+use std::cell::RefCell;
+
+use datafusion_expr::Expr;
+use kql::{Span, Type};
+
+use crate::relation::{Column, Relation};
+use crate::typed::Typed;
+
+/// What a `summarize` gathers while its expressions are bound.
+pub(crate) struct Groups<'r> {
+    /// The rows that are grouped.
+    pub(crate) input: &'r Relation,
+    /// The groups' columns.
+    pub(crate) keys: Vec<Column>,
+    /// The DataFusion aggregates, each under the name of its field.
+    parts: RefCell<Vec<(String, Expr)>>,
+}
+
+impl<'r> Groups<'r> {
+    pub(crate) fn new(input: &'r Relation, keys: Vec<Column>) -> Self {
+        Self {
+            input,
+            keys,
+            parts: RefCell::default(),
+        }
+    }
+
+    /// The group's column of that name.
+    pub(crate) fn key(&self, name: &str) -> Option<Typed> {
+        let key = self.keys.iter().find(|key| key.name == name)?;
+        Some(Typed::column(&key.name, key.ty))
+    }
+
+    /// The column of a DataFusion aggregate, which is added if it is new.
+    pub(crate) fn part(&self, aggregate: Expr) -> Expr {
+        let mut parts = self.parts.borrow_mut();
+        let known = parts.iter().position(|(_, part)| *part == aggregate);
+        let index = known.unwrap_or_else(|| {
+            let name = format!("#part{}", parts.len());
+            parts.push((name, aggregate));
+            parts.len() - 1
+        });
+        crate::typed::column(&parts[index].0)
+    }
+
+    /// Whether an expression reads an aggregate.
+    pub(crate) fn is_over_parts(&self, expr: &Expr) -> bool {
+        let parts = self.parts.borrow();
+        expr.column_refs()
+            .iter()
+            .any(|column| parts.iter().any(|(name, _)| *name == column.name))
+    }
+
+    /// The DataFusion aggregates.
+    pub(crate) fn into_parts(self) -> Vec<(String, Expr)> {
+        self.parts.into_inner()
+    }
+}
+
+/// A column that an aggregate gives: `arg_max(a, b)` gives two.
+pub(crate) struct AggregateOutput {
+    /// The name that it has if none is said.
+    pub(crate) name: Option<String>,
+    pub(crate) value: Typed,
+}
+
+/// An aggregate and the prefix of the names of its columns.
+struct Aggregate {
+    name: &'static str,
+    prefix: Prefix,
+}
+
+enum Prefix {
+    /// `prefix_argument`.
+    Is(&'static str),
+    /// The argument's own name.
+    Argument,
+    /// It names its columns itself.
+    Own,
+}
+
+const fn named(name: &'static str, prefix: &'static str) -> Aggregate {
+    Aggregate {
+        name,
+        prefix: Prefix::Is(prefix),
+    }
+}
+
+const AGGREGATES: &[Aggregate] = &[
+    named("any", "any"),
+    named("anyif", "anyif"),
+    named("avg", "avg"),
+    named("avgif", "avgif"),
+    named("buildschema", "schema"),
+    named("count", "count"),
+    named("count_distinct", "count_distinct"),
+    named("count_distinctif", "count_distinctif"),
+    named("countif", "countif"),
+    named("dcount", "dcount"),
+    named("dcountif", "dcountif"),
+    named("make_bag", "bag"),
+    named("make_bag_if", "bag"),
+    named("make_dictionary", "dictionary"),
+    named("make_list", "list"),
+    named("make_list_if", "list"),
+    named("make_list_with_nulls", "list"),
+    named("make_set", "set"),
+    named("make_set_if", "set"),
+    named("makelist", "list"),
+    named("makeset", "set"),
+    named("max", "max"),
+    named("maxif", "maxif"),
+    named("min", "min"),
+    named("minif", "minif"),
+    named("stdev", "stdev"),
+    named("stdevif", "stdevif"),
+    named("stdevp", "stdevp"),
+    named("sum", "sum"),
+    named("sumif", "sumif"),
+    named("variance", "variance"),
+    named("varianceif", "varianceif"),
+    named("variancep", "variancep"),
+    Aggregate {
+        name: "arg_max",
+        prefix: Prefix::Own,
+    },
+    Aggregate {
+        name: "arg_min",
+        prefix: Prefix::Own,
+    },
+    Aggregate {
+        name: "argmax",
+        prefix: Prefix::Own,
+    },
+    Aggregate {
+        name: "argmin",
+        prefix: Prefix::Own,
+    },
+    Aggregate {
+        name: "percentile",
+        prefix: Prefix::Own,
+    },
+    Aggregate {
+        name: "percentiles",
+        prefix: Prefix::Own,
+    },
+    Aggregate {
+        name: "take_any",
+        prefix: Prefix::Own,
+    },
+    Aggregate {
+        name: "take_anyif",
+        prefix: Prefix::Argument,
+    },
+];
+
+fn aggregate(name: &str) -> Option<&'static Aggregate> {
+    AGGREGATES.iter().find(|aggregate| aggregate.name == name)
+}
+
+/// Whether a function is an aggregate.
+pub(crate) fn is_aggregate(name: &str) -> bool {
+    aggregate(name).is_some()
+}
+
+/// The names of all aggregates.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    AGGREGATES.iter().map(|aggregate| aggregate.name)
+}
+
+/// What stands before `_` in the name of an aggregate's column.
+pub(crate) fn result_prefix(name: &str) -> Option<&'static str> {
+    match aggregate(name)?.prefix {
+        Prefix::Is(prefix) => Some(prefix),
+        Prefix::Argument | Prefix::Own => None,
+    }
+}
+
+/// Whether an aggregate's column is named as its argument.
+pub(crate) fn is_named_after_argument(name: &str) -> bool {
+    aggregate(name).is_some_and(|aggregate| matches!(aggregate.prefix, Prefix::Argument))
+}
+
+/// A value with the place it was written at.
+pub(crate) type Spanned = (Typed, Span);
+
+/// The types that have an order.
+pub(crate) fn is_ordered(ty: Type) -> bool {
+    ty != Type::Dynamic
+}

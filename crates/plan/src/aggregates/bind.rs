@@ -1,0 +1,392 @@
+//! Calls of aggregates.
+
+use kql::ast::{self, Call, ExprKind};
+use kql::{Code, Span, Type};
+
+use super::compute::Compute;
+use super::{AggregateOutput, Groups, Spanned, is_ordered};
+use crate::binder::Binder;
+use crate::error::{Result, error, error_with_hint, unsupported};
+use crate::expr::Row;
+use crate::names;
+use crate::relation::Relation;
+use crate::scope::Scope;
+use crate::typed::Typed;
+
+/// Most elements of a list or set.
+const LIST_MAX: i64 = 1_048_576;
+/// Most elements of the lists and sets of old: `makelist`, `makeset`.
+const OLD_LIST_MAX: i64 = 128;
+
+impl Binder<'_> {
+    /// An aggregate within an expression: its first column.
+    pub(crate) fn aggregate<'q>(
+        &mut self,
+        call: &'q Call,
+        span: Span,
+        scope: &Scope<'q>,
+        groups: &Groups<'_>,
+    ) -> Result<Typed> {
+        let mut outputs = self.aggregate_outputs(call, span, scope, groups)?;
+        if outputs.is_empty() {
+            return Err(error(Code::Arity, span, "the aggregate gives no column"));
+        }
+        Ok(outputs.swap_remove(0).value)
+    }
+
+    /// The columns of an aggregate.
+    pub(crate) fn aggregate_outputs<'q>(
+        &mut self,
+        call: &'q Call,
+        span: Span,
+        scope: &Scope<'q>,
+        groups: &Groups<'_>,
+    ) -> Result<Vec<AggregateOutput>> {
+        let input = groups.input;
+        let row = Row::of(input);
+        let name = call.name.text.as_str();
+        match name {
+            "arg_max" | "argmax" => return self.arg_extreme(call, span, scope, groups, true),
+            "arg_min" | "argmin" => return self.arg_extreme(call, span, scope, groups, false),
+            "take_any" | "any" | "take_anyif" | "anyif" => {
+                return self.take_any(call, span, scope, groups);
+            }
+            _ => {}
+        }
+        if name == "count"
+            && call
+                .args
+                .iter()
+                .any(|arg| matches!(arg.expr.kind, ExprKind::Star))
+        {
+            return Err(error_with_hint(
+                Code::Semantic,
+                span,
+                "`count(*)` is SQL",
+                "KQL writes `count()`",
+            ));
+        }
+        let mut args: Vec<Spanned> = Vec::with_capacity(call.args.len());
+        for arg in call.exprs() {
+            args.push((self.scalar(arg, scope, row)?, arg.span));
+        }
+        if matches!(name, "percentile" | "percentiles") {
+            return self.percentiles(call, args, span, groups);
+        }
+        let value = self.plain_aggregate(call, args, span, groups)?;
+        let name = names::implicit(&ast::Expr {
+            kind: ExprKind::Call(call.clone()),
+            span,
+        });
+        Ok(vec![AggregateOutput { name, value }])
+    }
+
+    fn plain_aggregate(
+        &mut self,
+        call: &Call,
+        mut args: Vec<Spanned>,
+        span: Span,
+        groups: &Groups<'_>,
+    ) -> Result<Typed> {
+        let name = call.name.text.as_str();
+        // `…if` aggregates take their predicate last, or after the value.
+        let (base, filter) = match name {
+            "countif" | "sumif" | "avgif" | "minif" | "maxif" | "stdevif" | "varianceif"
+            | "dcountif" | "count_distinctif" | "make_list_if" | "make_set_if" | "make_bag_if" => {
+                let at = usize::from(name != "countif");
+                if args.len() <= at {
+                    return Err(error(
+                        Code::Arity,
+                        span,
+                        format!("`{name}` takes a value and a predicate"),
+                    ));
+                }
+                let (predicate, at) = args.remove(at);
+                let predicate = match predicate.ty {
+                    Type::Bool => predicate,
+                    Type::Dynamic => self.convert(predicate, Type::Bool, at)?,
+                    ty => {
+                        return Err(error(
+                            Code::Type,
+                            at,
+                            format!("expected a bool, found a {ty}"),
+                        ));
+                    }
+                };
+                (
+                    name.trim_end_matches("if").trim_end_matches('_'),
+                    Some(predicate.expr),
+                )
+            }
+            _ => (name, None),
+        };
+        let mut compute = Compute {
+            binder: self,
+            groups,
+            filter,
+            span,
+        };
+        let value = |args: &mut Vec<Spanned>| -> Result<Typed> {
+            if args.is_empty() {
+                return Err(error(Code::Arity, span, format!("`{name}` takes a value")));
+            }
+            Ok(args.remove(0).0)
+        };
+        let result = match base {
+            "count" => {
+                if args.len() > 1 {
+                    return Err(error(Code::Arity, span, "`count` takes no arguments"));
+                }
+                args.clear();
+                compute.count()
+            }
+            "sum" => compute.sum(value(&mut args)?)?,
+            "avg" => compute.avg(value(&mut args)?)?,
+            "min" => compute.extreme(value(&mut args)?, false)?,
+            "max" => compute.extreme(value(&mut args)?, true)?,
+            "stdev" => compute.spread(value(&mut args)?, true, true)?,
+            "stdevp" => compute.spread(value(&mut args)?, true, false)?,
+            "variance" => compute.spread(value(&mut args)?, false, true)?,
+            "variancep" => compute.spread(value(&mut args)?, false, false)?,
+            "dcount" => {
+                let value = value(&mut args)?;
+                if let Some((accuracy, at)) = args.pop() {
+                    let level = accuracy.constant_long(at, 0)?;
+                    if level > 4 {
+                        return Err(error(
+                            Code::Constant,
+                            at,
+                            "the accuracy is a number from 0 to 4",
+                        ));
+                    }
+                }
+                compute.count_distinct(value)?
+            }
+            "count_distinct" => compute.count_distinct(value(&mut args)?)?,
+            "make_list" | "makelist" | "make_list_with_nulls" => {
+                let value = value(&mut args)?;
+                let size = list_size(&mut args, base == "makelist")?;
+                compute.make_list(value, size, base == "make_list_with_nulls")?
+            }
+            "make_set" | "makeset" => {
+                let value = value(&mut args)?;
+                let size = list_size(&mut args, base == "makeset")?;
+                compute.make_set(value, size)?
+            }
+            "make_bag" | "make_dictionary" => {
+                let value = value(&mut args)?;
+                let size = list_size(&mut args, false)?;
+                compute.make_bag(value, size)?
+            }
+            _ => return Err(unsupported(span, format!("the aggregate `{name}`"))),
+        };
+        if let Some((_, extra)) = args.first() {
+            return Err(error(
+                Code::Arity,
+                *extra,
+                format!("`{name}` takes no further arguments"),
+            ));
+        }
+        Ok(result)
+    }
+
+    /// `arg_max(key, values…)`, `arg_max(key, *)`.
+    fn arg_extreme<'q>(
+        &mut self,
+        call: &'q Call,
+        span: Span,
+        scope: &Scope<'q>,
+        groups: &Groups<'_>,
+        largest: bool,
+    ) -> Result<Vec<AggregateOutput>> {
+        let input = groups.input;
+        let Some((key, values)) = call.args.split_first() else {
+            return Err(error(
+                Code::Arity,
+                span,
+                format!("`{}` takes a key and values", call.name.text),
+            ));
+        };
+        let key_value = self.scalar(&key.expr, scope, Row::of(input))?;
+        if !is_ordered(key_value.ty) {
+            let hint = "convert it, with `tolong(…)` for example";
+            let message = format!("a {} has no order", key_value.ty);
+            return Err(error_with_hint(Code::Type, key.expr.span, message, hint));
+        }
+        let key_name = names::implicit(&key.expr);
+        let mut columns = vec![(key_name.clone(), key_value.clone())];
+        columns.extend(self.picked_columns(values, scope, groups, key_name.as_deref())?);
+        let mut compute = Compute {
+            binder: self,
+            groups,
+            filter: None,
+            span,
+        };
+        let picked = compute.pick(
+            Some((key_value, largest)),
+            columns.iter().map(|(_, v)| v.clone()).collect(),
+        )?;
+        Ok(named(columns, picked))
+    }
+
+    /// `take_any(values…)`, `take_any(*)`, `take_anyif(value, predicate)`.
+    fn take_any<'q>(
+        &mut self,
+        call: &'q Call,
+        span: Span,
+        scope: &Scope<'q>,
+        groups: &Groups<'_>,
+    ) -> Result<Vec<AggregateOutput>> {
+        let name = call.name.text.as_str();
+        let (args, filter) = if name.ends_with("if") {
+            let Some((predicate, args)) = call.args.split_last() else {
+                return Err(error(
+                    Code::Arity,
+                    span,
+                    format!("`{name}` takes a value and a predicate"),
+                ));
+            };
+            let input = groups.input;
+            (
+                args,
+                Some(self.predicate(&predicate.expr, scope, Row::of(input))?),
+            )
+        } else {
+            (&call.args[..], None)
+        };
+        if args.is_empty() {
+            return Err(error(Code::Arity, span, format!("`{name}` takes a value")));
+        }
+        let mut columns = self.picked_columns(args, scope, groups, None)?;
+        if name.starts_with("any") {
+            for (column, _) in &mut columns {
+                *column = Some(format!("{name}_{}", column.as_deref().unwrap_or("")));
+            }
+        }
+        let mut compute = Compute {
+            binder: self,
+            groups,
+            filter,
+            span,
+        };
+        let picked = compute.pick(None, columns.iter().map(|(_, v)| v.clone()).collect())?;
+        Ok(named(columns, picked))
+    }
+
+    /// Columns to pick; `*` stands for all that are neither groups nor the key.
+    fn picked_columns<'q>(
+        &mut self,
+        args: &'q [ast::NamedExpr],
+        scope: &Scope<'q>,
+        groups: &Groups<'_>,
+        key: Option<&str>,
+    ) -> Result<Vec<(Option<String>, Typed)>> {
+        let input: &Relation = groups.input;
+        let mut columns = Vec::new();
+        for arg in args {
+            if !matches!(arg.expr.kind, ExprKind::Star) {
+                let value = self.scalar(&arg.expr, scope, Row::of(input))?;
+                columns.push((names::implicit(&arg.expr), value));
+                continue;
+            }
+            for column in input.visible() {
+                let is_group = groups.keys.iter().any(|group| group.name == column.name);
+                if !is_group && key != Some(&*column.name) {
+                    let value = Typed::column(&column.name, column.ty);
+                    columns.push((Some(column.name.clone()), value));
+                }
+            }
+        }
+        Ok(columns)
+    }
+
+    /// `percentile(value, p)`, `percentiles(value, p, …)`.
+    fn percentiles(
+        &mut self,
+        call: &Call,
+        args: Vec<Spanned>,
+        span: Span,
+        groups: &Groups<'_>,
+    ) -> Result<Vec<AggregateOutput>> {
+        let mut args = args.into_iter();
+        let Some((value, at)) = args.next() else {
+            return Err(error(
+                Code::Arity,
+                span,
+                format!("`{}` takes a value and a percentile", call.name.text),
+            ));
+        };
+        if !matches!(
+            value.ty,
+            Type::Int | Type::Long | Type::Real | Type::Decimal | Type::Datetime | Type::Timespan
+        ) {
+            let message = format!("a {} has no percentiles", value.ty);
+            return Err(error(Code::Type, at, message));
+        }
+        let base = names::implicit(&call.args[0].expr).unwrap_or_default();
+        let mut outputs = Vec::new();
+        for (percentile, at) in args {
+            let percentile = self.convert(percentile, Type::Real, at)?;
+            let Some(datafusion_common::ScalarValue::Float64(Some(p))) =
+                percentile.constant().cloned()
+            else {
+                return Err(error(
+                    Code::Constant,
+                    at,
+                    "a percentile must be a constant number",
+                ));
+            };
+            if !(0.0..=100.0).contains(&p) {
+                return Err(error(
+                    Code::Constant,
+                    at,
+                    "a percentile is a number from 0 to 100",
+                ));
+            }
+            let mut compute = Compute {
+                binder: self,
+                groups,
+                filter: None,
+                span,
+            };
+            let result = compute.percentile(value.clone(), p)?;
+            let number = if p.fract() == 0.0 {
+                format!("{p:.0}")
+            } else {
+                p.to_string().replace('.', "_")
+            };
+            let name = format!("percentile_{base}_{number}");
+            outputs.push(AggregateOutput {
+                name: Some(name),
+                value: result,
+            });
+        }
+        if outputs.is_empty() {
+            return Err(error(
+                Code::Arity,
+                span,
+                format!("`{}` takes a percentile", call.name.text),
+            ));
+        }
+        Ok(outputs)
+    }
+}
+
+fn named(columns: Vec<(Option<String>, Typed)>, values: Vec<Typed>) -> Vec<AggregateOutput> {
+    let names = columns.into_iter().map(|(name, _)| name);
+    names
+        .zip(values)
+        .map(|(name, value)| AggregateOutput { name, value })
+        .collect()
+}
+
+/// The size that bounds a list, if it is said.
+fn list_size(args: &mut Vec<Spanned>, old: bool) -> Result<i64> {
+    let most = if old { OLD_LIST_MAX } else { LIST_MAX };
+    if args.is_empty() {
+        return Ok(most);
+    }
+    let (size, at) = args.remove(0);
+    let size = size.constant_long(at, 0)?;
+    Ok(size.min(LIST_MAX))
+}

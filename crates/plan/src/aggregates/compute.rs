@@ -1,0 +1,320 @@
+//! KQL's aggregates over DataFusion's.
+
+use std::sync::Arc;
+
+use datafusion_common::ScalarValue;
+use datafusion_expr::expr::AggregateFunction;
+use datafusion_expr::{AggregateUDF, Expr, cast, lit, when};
+use datafusion_functions_aggregate::{count, min_max, stddev, sum, variance};
+use functions::aggregate::{aggregates, picked_field};
+use functions::scalar::internal;
+use kql::{Code, Span, Type};
+use schema::arrow::data_type;
+
+use super::{Groups, is_ordered};
+use crate::binder::Binder;
+use crate::error::{At, Result, error_with_hint};
+use crate::expr::conversion;
+use crate::typed::{Typed, column};
+
+/// Computes one aggregate.
+pub(super) struct Compute<'c, 'a, 'r> {
+    pub(super) binder: &'c mut Binder<'a>,
+    pub(super) groups: &'c Groups<'r>,
+    /// Which rows count.
+    pub(super) filter: Option<Expr>,
+    pub(super) span: Span,
+}
+
+impl Compute<'_, '_, '_> {
+    fn part(&self, udaf: Arc<AggregateUDF>, args: Vec<Expr>, distinct: bool) -> Expr {
+        let filter = self.filter.clone().map(Box::new);
+        let call = AggregateFunction::new_udf(udaf, args, distinct, filter, Vec::new(), None);
+        self.groups.part(Expr::AggregateFunction(call))
+    }
+
+    /// The number of rows; never null.
+    pub(super) fn count(&mut self) -> Typed {
+        Typed::new(
+            self.part(count::count_udaf(), vec![lit(1_i64)], false),
+            Type::Long,
+        )
+    }
+
+    fn count_of(&self, value: Expr) -> Expr {
+        self.part(count::count_udaf(), vec![value], false)
+    }
+
+    fn refuse(&self, what: &str, ty: Type) -> crate::error::Stop {
+        let message = format!("`{what}` does not take a {ty}");
+        let hint = match ty {
+            Type::String | Type::Dynamic => "convert it, with `tolong(…)` or `toreal(…)`",
+            _ => "convert it first",
+        };
+        error_with_hint(Code::Type, self.span, message, hint)
+    }
+
+    /// A sum of nothing is 0, and sums of longs wrap.
+    pub(super) fn sum(&mut self, value: Typed) -> Result<Typed> {
+        let (part, ty) = self.sum_part(value, "sum")?;
+        let zero = match ty {
+            Type::Real => lit(0.0_f64),
+            Type::Decimal => lit(ScalarValue::Decimal128(
+                Some(0),
+                schema::arrow::DECIMAL_PRECISION,
+                schema::arrow::DECIMAL_SCALE,
+            )),
+            _ => lit(0_i64),
+        };
+        let total = when(part.clone().is_null(), zero)
+            .otherwise(part)
+            .at(self.span)?;
+        Ok(match ty {
+            Type::Timespan => Typed::new(cast(total, data_type(ty)), ty),
+            ty => Typed::new(total, ty),
+        })
+    }
+
+    /// The sum as DataFusion gives it, of timespans in nanoseconds, and the type of KQL's.
+    fn sum_part(&mut self, value: Typed, what: &str) -> Result<(Expr, Type)> {
+        let value = match value.ty {
+            Type::Dynamic => self.binder.convert(value, Type::Real, self.span)?,
+            Type::Int => self.binder.convert(value, Type::Long, self.span)?,
+            Type::Bool => self.binder.invoke("tolong", vec![value], self.span)?,
+            _ => value,
+        };
+        let (expr, ty) = match value.ty {
+            Type::Long | Type::Real | Type::Decimal => (value.expr, value.ty),
+            Type::Timespan => (cast(value.expr, data_type(Type::Long)), Type::Timespan),
+            ty => return Err(self.refuse(what, ty)),
+        };
+        let part = self.part(sum::sum_udaf(), vec![expr], false);
+        // Sums of decimals come back wider than decimals are.
+        let part = if ty == Type::Decimal {
+            cast(part, data_type(ty))
+        } else {
+            part
+        };
+        Ok((part, ty))
+    }
+
+    /// An average of nothing is not a number; of timespans it is null.
+    pub(super) fn avg(&mut self, value: Typed) -> Result<Typed> {
+        let counted = value.expr.clone();
+        let (total, ty) = self.sum_part(value, "avg")?;
+        let count = self.count_of(counted);
+        let real = data_type(Type::Real);
+        Ok(match ty {
+            Type::Timespan => {
+                let zero = ScalarValue::Int64(Some(0));
+                let mean = when(count.clone().eq(lit(zero)), lit(ScalarValue::Int64(None)))
+                    .otherwise(total / count)
+                    .at(self.span)?;
+                Typed::new(cast(mean, data_type(ty)), ty)
+            }
+            Type::Decimal => {
+                let count =
+                    self.binder
+                        .convert(Typed::new(count, Type::Long), Type::Decimal, self.span)?;
+                self.binder
+                    .invoke("__divide", vec![Typed::new(total, ty), count], self.span)?
+            }
+            _ => {
+                let total = when(total.clone().is_null(), lit(0.0_f64))
+                    .otherwise(cast(total, real.clone()))
+                    .at(self.span)?;
+                let (total, count) = (
+                    Typed::new(total, Type::Real),
+                    Typed::new(cast(count, real), Type::Real),
+                );
+                self.binder
+                    .invoke("__divide", vec![total, count], self.span)?
+            }
+        })
+    }
+
+    /// The least or greatest value; what is not a number is both.
+    pub(super) fn extreme(&mut self, value: Typed, greatest: bool) -> Result<Typed> {
+        let ty = value.ty;
+        if !is_ordered(ty) {
+            return Err(self.refuse(if greatest { "max" } else { "min" }, ty));
+        }
+        let udaf = |greatest| {
+            if greatest {
+                min_max::max_udaf()
+            } else {
+                min_max::min_udaf()
+            }
+        };
+        // Bools have no order in DataFusion's aggregates.
+        if ty == Type::Bool {
+            let number = cast(value.expr, data_type(Type::Int));
+            let part = self.part(udaf(greatest), vec![number], false);
+            return Ok(Typed::new(cast(part, data_type(ty)), ty));
+        }
+        let part = self.part(udaf(greatest), vec![value.expr.clone()], false);
+        let result = match ty {
+            Type::Real => {
+                // Arrow puts one kind of NaN above all numbers and the other below.
+                let other = self.part(udaf(!greatest), vec![value.expr], false);
+                let nan = lit(f64::NAN);
+                let is_nan = |part: Expr, binder: &mut Binder<'_>, span| {
+                    binder.invoke("isnan", vec![Typed::new(part, Type::Real)], span)
+                };
+                let this = is_nan(part.clone(), self.binder, self.span)?.expr;
+                let that = is_nan(other, self.binder, self.span)?.expr;
+                when(this.or(that), nan).otherwise(part).at(self.span)?
+            }
+            Type::String => non_null_string(part, self.span)?,
+            _ => part,
+        };
+        Ok(Typed::new(result, ty))
+    }
+
+    /// Variance and standard deviation; of one value it is 0.
+    pub(super) fn spread(&mut self, value: Typed, root: bool, sample: bool) -> Result<Typed> {
+        if !value.ty.is_numeric() && value.ty != Type::Dynamic {
+            return Err(self.refuse(if root { "stdev" } else { "variance" }, value.ty));
+        }
+        let value = match value.ty {
+            Type::Decimal => self.binder.invoke("toreal", vec![value], self.span)?,
+            _ => self.binder.convert(value, Type::Real, self.span)?,
+        };
+        let udaf = match (root, sample) {
+            (true, true) => stddev::stddev_udaf(),
+            (true, false) => stddev::stddev_pop_udaf(),
+            (false, true) => variance::var_samp_udaf(),
+            (false, false) => variance::var_pop_udaf(),
+        };
+        let count = self.count_of(value.expr.clone());
+        let spread = self.part(udaf, vec![value.expr], false);
+        let few = when(count.clone().eq(lit(0_i64)), lit(f64::NAN))
+            .when(count.eq(lit(1_i64)), lit(0.0_f64))
+            .otherwise(spread)
+            .at(self.span)?;
+        Ok(Typed::new(few, Type::Real))
+    }
+
+    pub(super) fn count_distinct(&mut self, value: Typed) -> Result<Typed> {
+        Ok(Typed::new(
+            self.part(count::count_udaf(), vec![value.expr], true),
+            Type::Long,
+        ))
+    }
+
+    /// The place of each row, where the order of rows shows in the result; else the same for all.
+    fn place(&self) -> Expr {
+        let groups = self.groups;
+        match groups.input.order.as_slice() {
+            [key]
+                if key.ascending
+                    && groups
+                        .input
+                        .columns
+                        .iter()
+                        .any(|c| c.name == key.field && c.ty == Type::Long) =>
+            {
+                column(&key.field)
+            }
+            _ => lit(0_i64),
+        }
+    }
+
+    pub(super) fn make_list(&mut self, value: Typed, size: i64, with_nulls: bool) -> Result<Typed> {
+        // Nulls are left out, except those of dynamic values.
+        let keep_nulls = with_nulls || value.ty == Type::Dynamic;
+        let json = self.binder.convert(value, Type::Dynamic, self.span)?;
+        let args = vec![json.expr, self.place(), lit(size), lit(keep_nulls)];
+        self.collection(&aggregates().make_list, args, "[]")
+    }
+
+    pub(super) fn make_set(&mut self, value: Typed, size: i64) -> Result<Typed> {
+        let json = self.binder.convert(value, Type::Dynamic, self.span)?;
+        let args = vec![json.expr, self.place(), lit(size)];
+        self.collection(&aggregates().make_set, args, "[]")
+    }
+
+    pub(super) fn make_bag(&mut self, value: Typed, size: i64) -> Result<Typed> {
+        if value.ty != Type::Dynamic {
+            return Err(self.refuse("make_bag", value.ty));
+        }
+        self.collection(&aggregates().make_bag, vec![value.expr, lit(size)], "{}")
+    }
+
+    fn collection(
+        &mut self,
+        udaf: &Arc<AggregateUDF>,
+        args: Vec<Expr>,
+        empty: &str,
+    ) -> Result<Typed> {
+        let part = self.part(Arc::clone(udaf), args, false);
+        let empty = lit(ScalarValue::Utf8View(Some(empty.to_owned())));
+        let value = when(part.clone().is_null(), empty)
+            .otherwise(part)
+            .at(self.span)?;
+        Ok(Typed::new(value, Type::Dynamic))
+    }
+
+    /// The values of one row: of the one with the least or greatest key, or of any.
+    pub(super) fn pick(
+        &mut self,
+        key: Option<(Typed, bool)>,
+        values: Vec<Typed>,
+    ) -> Result<Vec<Typed>> {
+        let types: Vec<Type> = values.iter().map(|value| value.ty).collect();
+        let mut args = Vec::with_capacity(values.len() + 2);
+        let udaf = match key {
+            Some((key, greatest)) => {
+                args.push(key.expr);
+                if greatest {
+                    &aggregates().arg_max
+                } else {
+                    &aggregates().arg_min
+                }
+            }
+            None => &aggregates().take_any,
+        };
+        args.push(self.place());
+        args.extend(values.into_iter().map(|value| value.expr));
+        let picked = self.part(Arc::clone(udaf), args, false);
+        types
+            .into_iter()
+            .enumerate()
+            .map(|(index, ty)| {
+                let name = lit(ScalarValue::Utf8View(Some(picked_field(index))));
+                let field = internal::field().call(vec![picked.clone(), name]);
+                let field = if ty == Type::String {
+                    non_null_string(field, self.span)?
+                } else {
+                    field
+                };
+                Ok(Typed::new(field, ty))
+            })
+            .collect()
+    }
+
+    pub(super) fn percentile(&mut self, value: Typed, percentile: f64) -> Result<Typed> {
+        let ty = value.ty;
+        let value = match ty {
+            Type::Int => self.binder.convert(value, Type::Long, self.span)?,
+            Type::Decimal => return Err(self.refuse("percentile", ty)),
+            _ => value,
+        };
+        let sketch = self.part(Arc::clone(&aggregates().sketch), vec![value.expr], false);
+        let found = if ty == Type::Int { Type::Long } else { ty };
+        let name = lit(ScalarValue::Utf8View(Some(found.name().to_owned())));
+        let value = internal::percentile().call(vec![sketch, lit(percentile), name]);
+        let value = Typed::new(value, found);
+        if ty == Type::Int {
+            return self.binder.invoke(conversion(ty), vec![value], self.span);
+        }
+        Ok(value)
+    }
+}
+
+/// A string that a group without rows left null.
+fn non_null_string(value: Expr, span: Span) -> Result<Expr> {
+    when(value.clone().is_null(), Typed::string("").expr)
+        .otherwise(value)
+        .at(span)
+}

@@ -1,0 +1,321 @@
+//! The way from a tree to a bound query.
+
+use datafusion_expr::LogicalPlan;
+use kql::ast::{self, LetValue, Literal, ParameterKind, StatementKind};
+use kql::{Code, Diagnostic, Span, Type};
+
+use crate::context::{Answer, QueryContext};
+use crate::error::{Result, Stop, error, unsupported};
+use crate::expr::Row;
+use crate::host::Host;
+use crate::relation::Relation;
+use crate::scope::{Binding, Scope};
+use crate::typed::Typed;
+use crate::{CALLS_MAX, RELATIONS_MAX, SUBPLANS_MAX};
+
+/// What binding gave.
+#[derive(Debug)]
+pub enum Bound {
+    /// A query that can run.
+    Query(BoundQuery),
+    /// A plan that must run first; bind again with its rows after the answers had so far.
+    Needs(Needs),
+}
+
+/// A query ready to run.
+#[derive(Debug)]
+pub struct BoundQuery {
+    /// The plan; its fields are the columns below.
+    pub plan: LogicalPlan,
+    /// The columns of the result with their types.
+    pub columns: Vec<(String, Type)>,
+    /// Whether the order of the rows is part of the answer.
+    pub ordered: bool,
+    /// How the result is to be drawn.
+    pub visualization: Option<Visualization>,
+    /// What the query's author should know.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A subplan whose rows decide how the query is bound.
+#[derive(Debug)]
+pub struct Needs {
+    /// The plan.
+    pub plan: LogicalPlan,
+    /// Whether an answer without the rows of a missing shard would change the meaning of the query,
+    /// rather than leave rows out.
+    pub exact: bool,
+}
+
+/// What `render` asked for: the chart and its properties, as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visualization {
+    /// The chart, such as `timechart`.
+    pub chart: String,
+    /// Properties by name; several names are joined by commas.
+    pub properties: Vec<(String, String)>,
+}
+
+/// Binds a query. `answers` holds the rows of the subplans that earlier calls asked for, in order.
+///
+/// # Errors
+/// What is wrong with the query, and where.
+pub fn bind(
+    query: &ast::Query,
+    host: &dyn Host,
+    context: &QueryContext,
+    answers: &[Answer],
+) -> std::result::Result<Bound, Diagnostic> {
+    let mut binder = Binder {
+        host,
+        context,
+        answers,
+        asked: 0,
+        calls: 0,
+        relations: 0,
+        warnings: Vec::new(),
+    };
+    match binder.query(query) {
+        Ok(bound) => Ok(Bound::Query(bound)),
+        Err(Stop::Needs(needs)) => Ok(Bound::Needs(*needs)),
+        Err(Stop::Diagnostic(diagnostic)) => Err(*diagnostic),
+    }
+}
+
+pub(crate) struct Binder<'a> {
+    pub(crate) host: &'a dyn Host,
+    pub(crate) context: &'a QueryContext,
+    answers: &'a [Answer],
+    /// How many subplans this pass has asked for.
+    asked: usize,
+    /// How many user functions are being bound, one inside another.
+    calls: usize,
+    /// How many relations this pass has read.
+    relations: usize,
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+impl Binder<'_> {
+    fn query(&mut self, query: &ast::Query) -> Result<BoundQuery> {
+        let (scope, last) = self.statements(&query.statements, Scope::default())?;
+        let Some((pipeline, span)) = last else {
+            let span = query
+                .statements
+                .last()
+                .map_or(Span::default(), |statement| statement.span);
+            return Err(error(
+                Code::Semantic,
+                span,
+                "the query has no tabular expression",
+            ));
+        };
+        let relation = self.pipeline(pipeline, &scope, None)?;
+        let ordered = !relation.order.is_empty();
+        let relation = relation.finish(span)?;
+        Ok(BoundQuery {
+            plan: relation.plan.as_ref().clone(),
+            columns: relation
+                .columns
+                .iter()
+                .map(|c| (c.name.clone(), c.ty))
+                .collect(),
+            ordered,
+            visualization: relation.visualization,
+            warnings: std::mem::take(&mut self.warnings),
+        })
+    }
+
+    /// Takes in statements; gives the scope after them and the last tabular expression.
+    fn statements<'q>(
+        &mut self,
+        statements: &'q [ast::Statement],
+        mut scope: Scope<'q>,
+    ) -> Result<(Scope<'q>, Option<(&'q ast::Pipeline, Span)>)> {
+        let mut last = None;
+        for statement in statements {
+            match &statement.kind {
+                StatementKind::Let(binding) => scope = self.let_statement(binding, &scope)?,
+                StatementKind::Query(pipeline) => last = Some((pipeline, statement.span)),
+                // Options steer Kusto's engine; none changes what an answer means here.
+                StatementKind::Set { .. } => {}
+                StatementKind::QueryParameters(parameters) => {
+                    scope = self.query_parameters(parameters, &scope)?;
+                }
+                StatementKind::Pattern(name) => {
+                    return Err(unsupported(name.span, "`declare pattern`"));
+                }
+                StatementKind::Alias(name, _) => {
+                    return Err(unsupported(name.span, "`alias database`"));
+                }
+                StatementKind::Restrict(_) => {
+                    return Err(unsupported(statement.span, "`restrict access`"));
+                }
+            }
+        }
+        Ok((scope, last))
+    }
+
+    fn let_statement<'q>(&mut self, binding: &'q ast::Let, scope: &Scope<'q>) -> Result<Scope<'q>> {
+        let name = &binding.name.text;
+        let bound = match &binding.value {
+            LetValue::Function(function) => Binding::Function(function, scope.clone()),
+            LetValue::EntityGroup(_) => {
+                return Err(unsupported(binding.name.span, "`entity_group`"));
+            }
+            LetValue::Expr(expr) if self.is_tabular(expr, scope) => {
+                Binding::Tabular(expr, scope.clone())
+            }
+            LetValue::Expr(expr) => Binding::Scalar(self.scalar(expr, scope, Row::NONE)?),
+        };
+        Ok(scope.with(name, bound))
+    }
+
+    /// Parameters of a query take their defaults: nothing passes them values yet.
+    fn query_parameters<'q>(
+        &mut self,
+        parameters: &'q [ast::Parameter],
+        scope: &Scope<'q>,
+    ) -> Result<Scope<'q>> {
+        let mut scope = scope.clone();
+        for parameter in parameters {
+            let ParameterKind::Scalar(ty, Some(default)) = &parameter.kind else {
+                let message = format!("the query parameter `{}` has no value", parameter.name.text);
+                return Err(error(Code::Semantic, parameter.name.span, message));
+            };
+            let value = self.default_value(*ty, default, parameter.name.span)?;
+            scope = scope.with(&parameter.name.text, Binding::Scalar(value));
+        }
+        Ok(scope)
+    }
+
+    /// A literal as a value of a parameter's type.
+    fn default_value(&mut self, ty: Type, literal: &Literal, span: Span) -> Result<Typed> {
+        let value = crate::expr::literal(literal, span)?;
+        self.convert(value, ty, span)
+    }
+
+    /// Binds the arguments of a user function to its parameters and its statements after them.
+    pub(crate) fn enter_function<'q>(
+        &mut self,
+        call: &'q ast::Call,
+        function: &'q ast::Function,
+        defined_in: &Scope<'q>,
+        caller: &Scope<'q>,
+        row: Row<'_>,
+        piped: Option<Relation>,
+    ) -> Result<Scope<'q>> {
+        self.calls += 1;
+        if self.calls > CALLS_MAX {
+            let message = format!("functions call each other more than {CALLS_MAX} deep");
+            return Err(error(Code::Limit, call.name.span, message));
+        }
+        let mut scope = defined_in.clone();
+        let mut args = call.args.iter();
+        let mut piped = piped;
+        let offset = usize::from(piped.is_some());
+        if call.args.len() + offset > function.parameters.len() {
+            let message = format!(
+                "`{}` takes at most {} arguments, found {}",
+                call.name.text,
+                function.parameters.len(),
+                call.args.len() + offset
+            );
+            return Err(error(Code::Arity, call.name.span, message));
+        }
+        for parameter in &function.parameters {
+            let binding = match (&parameter.kind, piped.take()) {
+                (ParameterKind::Scalar(..), Some(_)) => {
+                    let message = format!("`{}` takes no table", call.name.text);
+                    return Err(error(Code::Type, call.name.span, message));
+                }
+                (_, Some(relation)) => Binding::Relation(Box::new(relation)),
+                (ParameterKind::Scalar(ty, default), None) => match (args.next(), default) {
+                    (Some(arg), _) => {
+                        let value = self.scalar(&arg.expr, caller, row)?;
+                        Binding::Scalar(self.convert(value, *ty, arg.expr.span)?)
+                    }
+                    (None, Some(default)) => {
+                        Binding::Scalar(self.default_value(*ty, default, call.name.span)?)
+                    }
+                    (None, None) => return Err(missing_argument(call, parameter)),
+                },
+                (ParameterKind::AnyTable, None) => match args.next() {
+                    Some(arg) => Binding::Relation(Box::new(self.table_expr(&arg.expr, caller)?)),
+                    None => return Err(missing_argument(call, parameter)),
+                },
+                (ParameterKind::Table(columns), None) => match args.next() {
+                    Some(arg) => {
+                        let relation = self.table_expr(&arg.expr, caller)?;
+                        check_columns(&relation, columns, arg.expr.span)?;
+                        Binding::Relation(Box::new(relation))
+                    }
+                    None => return Err(missing_argument(call, parameter)),
+                },
+            };
+            scope = scope.with(&parameter.name.text, binding);
+        }
+        let (scope, _) = self.statements(&function.statements, scope)?;
+        Ok(scope)
+    }
+
+    pub(crate) fn leave_function(&mut self) {
+        self.calls -= 1;
+    }
+
+    /// Counts a relation, so that views that name each other twice don't grow without bound.
+    pub(crate) fn count_relation(&mut self, span: Span) -> Result<()> {
+        self.relations += 1;
+        if self.relations > RELATIONS_MAX {
+            let message = format!(
+                "the query reads more than {RELATIONS_MAX} tables, views counted each time"
+            );
+            return Err(error(Code::Limit, span, message));
+        }
+        Ok(())
+    }
+
+    /// The rows of a subplan, or the wish for them.
+    pub(crate) fn ask(&mut self, relation: Relation, exact: bool, span: Span) -> Result<Answer> {
+        let index = self.asked;
+        self.asked += 1;
+        if let Some(answer) = self.answers.get(index) {
+            return Ok(answer.clone());
+        }
+        if index >= SUBPLANS_MAX {
+            let message =
+                format!("the query needs more than {SUBPLANS_MAX} subqueries before it runs");
+            return Err(error(Code::Limit, span, message));
+        }
+        let plan = relation.finish(span)?.plan.as_ref().clone();
+        Err(Stop::Needs(Box::new(Needs { plan, exact })))
+    }
+}
+
+fn missing_argument(call: &ast::Call, parameter: &ast::Parameter) -> Stop {
+    let message = format!(
+        "`{}` needs a value for `{}`",
+        call.name.text, parameter.name.text
+    );
+    error(Code::Arity, call.name.span, message)
+}
+
+fn check_columns(relation: &Relation, columns: &[ast::ColumnDecl], span: Span) -> Result<()> {
+    for column in columns {
+        let name = &column.name.text;
+        match relation.column(name) {
+            None => {
+                return Err(error(
+                    Code::Type,
+                    span,
+                    format!("the table lacks the column `{name}`"),
+                ));
+            }
+            Some(found) if found.ty != column.ty => {
+                let message = format!("the column `{name}` is a {}, not a {}", found.ty, column.ty);
+                return Err(error(Code::Type, span, message));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,265 @@
+//! `in`, `in~`, `has_any`, `has_all` and their negations.
+
+use datafusion_common::ScalarValue;
+use datafusion_expr::{Expr, in_list, lit, not};
+use functions::dynamic;
+use functions::scalar::internal;
+use kql::ast::{self, BinaryOp, ExprKind, LogicalOp, Membership, MembershipOp};
+use kql::{Code, Span, Type};
+use schema::arrow::data_type;
+
+use super::{Mode, Row, balanced};
+use crate::IN_VALUES_MAX;
+use crate::binder::Binder;
+use crate::error::{At, Result, error, error_with_hint};
+use crate::scope::Scope;
+use crate::typed::Typed;
+
+/// Longest list that is lowered to a plain `IN`, by which storage can prune.
+const PLAIN_LIST_MAX: usize = 64;
+
+impl Binder<'_> {
+    pub(super) fn membership<'q>(
+        &mut self,
+        membership: &'q Membership,
+        span: Span,
+        scope: &Scope<'q>,
+        row: Row<'_>,
+        mode: Mode,
+    ) -> Result<Typed> {
+        let value = if matches!(membership.value.kind, ExprKind::Star) {
+            return Err(error(
+                Code::Unsupported,
+                membership.value.span,
+                "`*` is not supported here",
+            ));
+        } else {
+            self.scalar(&membership.value, scope, row)?
+        };
+        let mut items = Vec::new();
+        for item in &membership.items {
+            self.items(item, scope, row, &mut items)?;
+        }
+        if items.len() > IN_VALUES_MAX {
+            let message = format!(
+                "the list has {} values; the limit is {IN_VALUES_MAX}",
+                items.len()
+            );
+            return Err(error(Code::Limit, span, message));
+        }
+        let at = membership.value.span;
+        match membership.op {
+            MembershipOp::In => self.in_values(value, items, span, mode),
+            MembershipOp::NotIn => self.not_in_values(value, items, span, mode),
+            MembershipOp::InTilde => self.in_texts("__in_ci", value, items, at, span),
+            MembershipOp::NotInTilde => {
+                let found = self.in_texts("__in_ci", value, items, at, span)?;
+                Ok(Typed::new(not(found.expr), Type::Bool))
+            }
+            MembershipOp::HasAny => self.in_texts("__has_any", value, items, at, span),
+            MembershipOp::HasAll => self.in_texts("__has_all", value, items, at, span),
+        }
+    }
+
+    /// The values of one item: of an array its elements, of a table its first column.
+    fn items<'q>(
+        &mut self,
+        item: &'q ast::Expr,
+        scope: &Scope<'q>,
+        row: Row<'_>,
+        items: &mut Vec<(Typed, Span)>,
+    ) -> Result<()> {
+        if self.is_tabular(item, scope) {
+            let relation = self.table_expr(item, scope)?;
+            let Some(column) = relation.visible().next().cloned() else {
+                return Err(error(Code::Semantic, item.span, "the table has no columns"));
+            };
+            let first = vec![crate::relation::Output::keep(&column)];
+            let relation = relation.unordered().project(first, item.span)?;
+            let plan = relation
+                .builder()
+                .distinct()
+                .and_then(|b| b.limit(0, Some(IN_VALUES_MAX + 1)))
+                .and_then(|b| b.build())
+                .at(item.span)?;
+            let rows = self.ask(relation.with_plan(plan), true, item.span)?;
+            for index in 0..rows.num_rows() {
+                let value = ScalarValue::try_from_array(rows.column(0), index).at(item.span)?;
+                items.push((Typed::new(lit(value), column.ty), item.span));
+            }
+            return Ok(());
+        }
+        let value = self.scalar(item, scope, row)?;
+        match value.constant_text() {
+            Some(text)
+                if value.ty == Type::Dynamic && dynamic::kind(text) == dynamic::Kind::Array =>
+            {
+                for element in dynamic::elements(text) {
+                    items.push((element_value(element), item.span));
+                }
+            }
+            _ => items.push((value, item.span)),
+        }
+        Ok(())
+    }
+
+    fn in_values(
+        &mut self,
+        value: Typed,
+        items: Vec<(Typed, Span)>,
+        span: Span,
+        mode: Mode,
+    ) -> Result<Typed> {
+        let (value, items) = match self.aligned(value, items, span)? {
+            Aligned::Constants(value, items) => (value, items),
+            Aligned::Exprs(value, items) => return self.any_equal(value, items, span),
+        };
+        let plain = items.len() <= PLAIN_LIST_MAX && (mode == Mode::Filter || !value.may_be_null());
+        if items.is_empty() {
+            return Ok(Typed::bool(false));
+        }
+        if plain && value.ty != Type::Real {
+            let list = items.into_iter().map(lit).collect();
+            return Ok(Typed::new(in_list(value.expr, list, false), Type::Bool));
+        }
+        Ok(Typed::new(in_set(value, items), Type::Bool))
+    }
+
+    fn not_in_values(
+        &mut self,
+        value: Typed,
+        items: Vec<(Typed, Span)>,
+        span: Span,
+        _mode: Mode,
+    ) -> Result<Typed> {
+        let (value, items) = match self.aligned(value, items, span)? {
+            Aligned::Constants(value, items) => (value, items),
+            Aligned::Exprs(value, items) => {
+                let found = self.any_equal(value, items, span)?;
+                return Ok(Typed::new(not(found.expr), Type::Bool));
+            }
+        };
+        if items.is_empty() {
+            return Ok(Typed::bool(true));
+        }
+        if items.len() <= PLAIN_LIST_MAX && !value.may_be_null() && value.ty != Type::Real {
+            let list = items.into_iter().map(lit).collect();
+            return Ok(Typed::new(in_list(value.expr, list, true), Type::Bool));
+        }
+        // A null is in no set, so it is not in this one.
+        Ok(Typed::new(not(in_set(value, items)), Type::Bool))
+    }
+
+    /// The value and the items as one type.
+    fn aligned(&mut self, value: Typed, items: Vec<(Typed, Span)>, span: Span) -> Result<Aligned> {
+        let ty = match value.ty {
+            // A dynamic value is compared as what the items are.
+            Type::Dynamic => items
+                .iter()
+                .map(|(item, _)| item.ty)
+                .find(|ty| *ty != Type::Dynamic)
+                .unwrap_or(Type::String),
+            ty => ty,
+        };
+        // Reals among whole numbers widen the whole list.
+        let ty = items
+            .iter()
+            .filter(|(item, _)| item.ty.is_numeric() && ty.is_numeric())
+            .fold(ty, |ty, (item, _)| super::compare::wider(ty, item.ty));
+        let value = self.convert(value, ty, span)?;
+        let mut exprs = Vec::with_capacity(items.len());
+        for (item, at) in items {
+            if item.ty == ty {
+                exprs.push(item);
+                continue;
+            }
+            let target = Typed::null(ty);
+            let (_, item) = self.comparable(target, item, "in", at)?;
+            exprs.push(self.convert(item, ty, at)?);
+        }
+        let constants: Option<Vec<ScalarValue>> =
+            exprs.iter().map(|item| item.constant().cloned()).collect();
+        Ok(match constants {
+            Some(mut values) => {
+                values.retain(|value| !value.is_null());
+                Aligned::Constants(value, values)
+            }
+            None => Aligned::Exprs(value, exprs),
+        })
+    }
+
+    fn any_equal(&mut self, value: Typed, items: Vec<Typed>, span: Span) -> Result<Typed> {
+        let tests = items
+            .into_iter()
+            .map(|item| {
+                let equal =
+                    self.compare(BinaryOp::Equal, value.clone(), item, span, Mode::Value)?;
+                Ok(equal.expr.is_true())
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Typed::new(balanced(LogicalOp::Or, tests), Type::Bool))
+    }
+
+    /// Operators that take texts: the items become one array.
+    fn in_texts(
+        &mut self,
+        function: &str,
+        value: Typed,
+        items: Vec<(Typed, Span)>,
+        value_span: Span,
+        span: Span,
+    ) -> Result<Typed> {
+        if !matches!(value.ty, Type::String | Type::Dynamic | Type::Guid) {
+            let message = format!("expected a string, found a {}", value.ty);
+            return Err(error_with_hint(
+                Code::Type,
+                value_span,
+                message,
+                "convert it with `tostring(…)`",
+            ));
+        }
+        let value = self.convert(value, Type::String, span)?;
+        let texts = items
+            .into_iter()
+            .map(|(item, at)| match item.ty {
+                Type::Dynamic => Ok(item),
+                _ => self.convert(item, Type::String, at),
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let array = self.invoke("pack_array", texts, span)?;
+        self.invoke(function, vec![value, array], span)
+    }
+}
+
+enum Aligned {
+    /// All items are constants; nulls are left out, as nothing equals them.
+    Constants(Typed, Vec<ScalarValue>),
+    Exprs(Typed, Vec<Typed>),
+}
+
+fn in_set(value: Typed, items: Vec<ScalarValue>) -> Expr {
+    let list = ScalarValue::new_list(&items, &data_type(value.ty), true);
+    internal::in_set().call(vec![value.expr, lit(ScalarValue::List(list))])
+}
+
+/// An element of a constant array as a constant of its own type.
+fn element_value(element: &str) -> Typed {
+    match dynamic::kind(element) {
+        dynamic::Kind::String => Typed::string(dynamic::string_value(element).into_owned()),
+        dynamic::Kind::Long => match dynamic::to_long(element) {
+            Some(value) => Typed::long(value),
+            None => Typed::null(Type::Long),
+        },
+        dynamic::Kind::Real => {
+            let value = ScalarValue::Float64(dynamic::to_real(element));
+            Typed::new(lit(value), Type::Real)
+        }
+        dynamic::Kind::Bool => Typed::bool(element == "true"),
+        _ => Typed::new(
+            lit(ScalarValue::Utf8View(
+                dynamic::non_null(element).map(str::to_owned),
+            )),
+            Type::Dynamic,
+        ),
+    }
+}

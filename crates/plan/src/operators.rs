@@ -1,0 +1,133 @@
+//! The tabular operators, one file each.
+
+pub(crate) mod bag_unpack;
+pub(crate) mod count;
+pub(crate) mod distinct;
+pub(crate) mod extend;
+pub(crate) mod getschema;
+pub(crate) mod join;
+pub(crate) mod mv_expand;
+pub(crate) mod parse;
+pub(crate) mod print;
+pub(crate) mod project;
+pub(crate) mod range;
+pub(crate) mod render;
+pub(crate) mod sort;
+pub(crate) mod summarize;
+pub(crate) mod take;
+pub(crate) mod union;
+
+use kql::ast::{self, OperatorKind as Kind};
+use kql::{Code, Span};
+
+use crate::binder::Binder;
+use crate::error::{Result, error, unsupported};
+use crate::expr::Row;
+use crate::relation::Relation;
+use crate::scope::{Binding, Scope};
+
+/// Binds an operator on the rows of `input`.
+pub(crate) fn bind<'q>(
+    binder: &mut Binder<'_>,
+    operator: &'q ast::Operator,
+    input: Relation,
+    scope: &Scope<'q>,
+    span: Span,
+) -> Result<Relation> {
+    match &operator.kind {
+        Kind::Count(name) => count::bind(binder, name.as_ref(), input, span),
+        Kind::Distinct(distinct) => distinct::bind(binder, distinct, input, scope, span),
+        Kind::Evaluate(evaluate) => evaluate_plugin(binder, evaluate, input, scope, span),
+        Kind::Extend(columns) => extend::bind(binder, columns, input, scope, span),
+        Kind::GetSchema => getschema::bind(binder, &input, span),
+        Kind::Invoke(invocation) => invoke(binder, invocation, input, scope),
+        Kind::Join(join) => join::bind(binder, join, input, scope, span),
+        Kind::Lookup(join) => join::bind_lookup(binder, join, input, scope, span),
+        Kind::MvExpand(expand) => mv_expand::bind(binder, expand, input, scope, span),
+        Kind::Parse(parse) => parse::bind(binder, parse, input, scope, span),
+        Kind::Project(columns) => project::bind(binder, columns, input, scope, span),
+        Kind::ProjectAway(patterns) => project::away(input, patterns, span),
+        Kind::ProjectKeep(patterns) => project::keep(input, patterns, span),
+        Kind::ProjectRename(columns) => project::rename(input, columns, span),
+        Kind::ProjectReorder(items) => project::reorder(input, items, span),
+        Kind::Render(render) => Ok(render::bind(render, input)),
+        Kind::Serialize(columns) => {
+            let input = if columns.is_empty() {
+                input
+            } else {
+                extend::bind(binder, columns, input, scope, span)?
+            };
+            Ok(input)
+        }
+        Kind::Sort(sort) => sort::bind(binder, &sort.keys, input, scope, span),
+        Kind::Summarize(summarize) => summarize::bind(binder, summarize, input, scope, span),
+        Kind::Take(count) => take::bind(binder, count, input, scope, span),
+        Kind::Top(top) => take::top(binder, top, input, scope, span),
+        Kind::Union(union) => union::bind(binder, union, span, scope, Some(input)),
+        Kind::Where(predicate) => {
+            let predicate = binder.predicate(predicate, scope, Row::of(&input))?;
+            input.filter(predicate, span)
+        }
+        Kind::Print(_) | Kind::Range(_) => Err(error(
+            Code::Semantic,
+            operator.keyword,
+            "this operator begins a query and takes no rows",
+        )),
+        _ => Err(unsupported(operator.keyword, name_of(operator))),
+    }
+}
+
+/// The operator's name in back-ticks.
+fn name_of(operator: &ast::Operator) -> String {
+    let query = ast::Query {
+        statements: vec![ast::Statement {
+            kind: ast::StatementKind::Query(ast::Pipeline {
+                source: None,
+                operators: vec![operator.clone()],
+                span: operator.span,
+            }),
+            span: operator.span,
+        }],
+    };
+    let text = kql::print(&query);
+    let name: String = text
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .collect();
+    format!("the operator `{name}`")
+}
+
+fn evaluate_plugin<'q>(
+    binder: &mut Binder<'_>,
+    evaluate: &'q ast::Evaluate,
+    input: Relation,
+    scope: &Scope<'q>,
+    span: Span,
+) -> Result<Relation> {
+    match evaluate.plugin.call.name.text.as_str() {
+        "bag_unpack" => bag_unpack::bind(binder, evaluate, input, scope, span),
+        name => Err(unsupported(
+            evaluate.plugin.call.name.span,
+            format!("the plugin `{name}`"),
+        )),
+    }
+}
+
+/// `T | invoke f(…)`: the rows are the function's first argument.
+fn invoke<'q>(
+    binder: &mut Binder<'_>,
+    invocation: &'q ast::Invocation,
+    input: Relation,
+    scope: &Scope<'q>,
+) -> Result<Relation> {
+    let call = &invocation.call;
+    match scope.get(&call.name.text).cloned() {
+        Some(Binding::Function(function, defined_in)) => {
+            binder.call_table_function(call, function, &defined_in, scope, Some(input))
+        }
+        _ => {
+            let message = format!("`{}` is no function of this query", call.name.text);
+            Err(error(Code::UnknownFunction, call.name.span, message))
+        }
+    }
+}

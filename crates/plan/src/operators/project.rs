@@ -1,0 +1,213 @@
+use kql::ast::{self, ExprKind, NamePattern, Names as AstNames, Reorder, ReorderBy};
+use kql::{Code, Diagnostic, Span, suggest};
+
+use crate::binder::Binder;
+use crate::error::{Result, Stop, error};
+use crate::expr::Row;
+use crate::names::{self, Names};
+use crate::relation::{Column, Output, Relation, Visible};
+use crate::scope::Scope;
+
+/// `T | project a, b = …`.
+pub(crate) fn bind<'q>(
+    binder: &mut Binder<'_>,
+    columns: &'q [ast::NamedExpr],
+    input: Relation,
+    scope: &Scope<'q>,
+    span: Span,
+) -> Result<Relation> {
+    let outputs = outputs(binder, columns, &input, scope)?;
+    input.project(outputs, span)
+}
+
+/// The columns that a list of named expressions makes.
+pub(crate) fn outputs<'q>(
+    binder: &mut Binder<'_>,
+    columns: &'q [ast::NamedExpr],
+    input: &Relation,
+    scope: &Scope<'q>,
+) -> Result<Vec<Output>> {
+    // Explicit names are taken first, so that implied ones give way.
+    let explicit: Vec<String> = columns.iter().filter_map(explicit_name).collect();
+    let mut names = Names::new(explicit.clone());
+    let mut outputs = Vec::with_capacity(columns.len());
+    for (index, column) in columns.iter().enumerate() {
+        if matches!(column.expr.kind, ExprKind::Star) {
+            for column in input.visible() {
+                outputs.push(Output {
+                    name: names.unique(&column.name),
+                    ..Output::keep(column)
+                });
+            }
+            continue;
+        }
+        let value = binder.scalar(&column.expr, scope, Row::of(input))?;
+        let name = match explicit_name(column) {
+            Some(name) => {
+                let earlier = columns[..index]
+                    .iter()
+                    .filter_map(explicit_name)
+                    .any(|n| n == name);
+                if earlier {
+                    let message = format!("the column `{name}` is given twice");
+                    return Err(error(Code::Ambiguous, column.span(), message));
+                }
+                name
+            }
+            None if matches!(column.names, AstNames::Many(_)) => {
+                let message = "only functions that give several values take several names";
+                return Err(error(Code::Semantic, column.span(), message));
+            }
+            None => match names::implicit(&column.expr) {
+                Some(name) => names.unique(&name),
+                None => names.unnamed(),
+            },
+        };
+        outputs.push(Output::new(name, value));
+    }
+    Ok(outputs)
+}
+
+fn explicit_name(column: &ast::NamedExpr) -> Option<String> {
+    match &column.names {
+        AstNames::One(name) => Some(name.text.clone()),
+        AstNames::None | AstNames::Many(_) => None,
+    }
+}
+
+/// `T | project-away a, b*`: a pattern that fits nothing is no mistake, a name is.
+pub(crate) fn away(input: Relation, patterns: &[NamePattern], span: Span) -> Result<Relation> {
+    check_names(&input, patterns)?;
+    let outputs = input
+        .columns
+        .iter()
+        .filter(|column| column.visible != Visible::Never)
+        .filter(|column| !patterns.iter().any(|pattern| pattern.matches(&column.name)))
+        .map(Output::keep)
+        .collect();
+    input.project(outputs, span)
+}
+
+/// `T | project-keep a, b*`: the columns stay in their order.
+pub(crate) fn keep(input: Relation, patterns: &[NamePattern], span: Span) -> Result<Relation> {
+    check_names(&input, patterns)?;
+    let outputs = input
+        .visible()
+        .filter(|column| patterns.iter().any(|pattern| pattern.matches(&column.name)))
+        .map(Output::keep)
+        .collect();
+    input.project(outputs, span)
+}
+
+/// `T | project-rename new = old`.
+pub(crate) fn rename(input: Relation, columns: &[ast::NamedExpr], span: Span) -> Result<Relation> {
+    let mut renamed: Vec<(&str, &str)> = Vec::new();
+    for column in columns {
+        let (AstNames::One(new), ExprKind::Name(old)) = (&column.names, &column.expr.kind) else {
+            return Err(error(Code::Semantic, column.span(), "expected `new = old`"));
+        };
+        if input.column(old).is_none() {
+            return Err(unknown_column(&input, old, column.expr.span));
+        }
+        let taken = input.columns.iter().any(|c| c.name == new.text)
+            && !columns
+                .iter()
+                .any(|c| matches!(&c.expr.kind, ExprKind::Name(n) if *n == new.text));
+        if taken || renamed.iter().any(|(_, known)| *known == new.text) {
+            let message = format!("there is a column `{}` already", new.text);
+            return Err(error(Code::Ambiguous, new.span, message));
+        }
+        renamed.push((old, &new.text));
+    }
+    let outputs = input
+        .columns
+        .iter()
+        .filter(|column| column.visible != Visible::Never)
+        .map(|column| {
+            let new = renamed
+                .iter()
+                .find(|(old, _)| *old == column.name)
+                .map(|(_, new)| *new);
+            Output {
+                name: new.unwrap_or(&column.name).to_owned(),
+                ..Output::keep(column)
+            }
+        })
+        .collect();
+    input.project(outputs, span)
+}
+
+/// `T | project-reorder a, b* asc`: the columns named come first, the rest as they were.
+pub(crate) fn reorder(input: Relation, items: &[Reorder], span: Span) -> Result<Relation> {
+    let mut ordered: Vec<&Column> = Vec::new();
+    for item in items {
+        check_names(&input, std::slice::from_ref(&item.pattern))?;
+        let mut fitting: Vec<&Column> = input
+            .visible()
+            .filter(|column| item.pattern.matches(&column.name))
+            .filter(|column| !ordered.iter().any(|known| known.name == column.name))
+            .collect();
+        match item.order {
+            None => {}
+            Some(ReorderBy::Asc) => fitting.sort_by_key(|column| column.name.to_lowercase()),
+            Some(ReorderBy::Desc) => {
+                fitting.sort_by_key(|column| std::cmp::Reverse(column.name.to_lowercase()));
+            }
+            Some(ReorderBy::GrannyAsc) => fitting.sort_by_key(|column| granny_key(&column.name)),
+            Some(ReorderBy::GrannyDesc) => {
+                fitting.sort_by_key(|column| std::cmp::Reverse(granny_key(&column.name)));
+            }
+        }
+        ordered.extend(fitting);
+    }
+    let rest = input.columns.iter().filter(|column| {
+        column.visible != Visible::Never && !ordered.iter().any(|known| known.name == column.name)
+    });
+    let outputs: Vec<Output> = ordered
+        .iter()
+        .copied()
+        .chain(rest)
+        .map(Output::keep)
+        .collect();
+    input.project(outputs, span)
+}
+
+/// A name as a person sorts it: runs of digits count as numbers.
+fn granny_key(name: &str) -> Vec<(u8, u128, String)> {
+    let mut key: Vec<(u8, u128, String)> = Vec::new();
+    let mut chars = name.chars().peekable();
+    while let Some(first) = chars.peek().copied() {
+        let digits = first.is_ascii_digit();
+        let mut run = String::new();
+        while let Some(c) = chars.next_if(|c| c.is_ascii_digit() == digits) {
+            run.extend(c.to_lowercase());
+        }
+        match run.parse::<u128>() {
+            Ok(number) if digits => key.push((0, number, String::new())),
+            _ => key.push((1, 0, run)),
+        }
+    }
+    key
+}
+
+fn check_names(input: &Relation, patterns: &[NamePattern]) -> Result<()> {
+    for pattern in patterns.iter().filter(|pattern| !pattern.wildcard) {
+        if input.column(&pattern.text).is_none() {
+            return Err(unknown_column(input, &pattern.text, pattern.span));
+        }
+    }
+    Ok(())
+}
+
+/// The error for a name that is no column, with the nearest that is.
+pub(crate) fn unknown_column(input: &Relation, name: &str, span: Span) -> Stop {
+    let candidates = input.columns.iter().filter(|c| c.visible != Visible::Never);
+    let hint = suggest::did_you_mean(name, candidates.map(|c| c.name.as_str()));
+    Diagnostic::error(
+        Code::UnknownColumn,
+        span,
+        format!("unknown column `{name}`"),
+    )
+    .with_hint_opt(hint)
+    .into()
+}
