@@ -80,7 +80,7 @@ impl Binder<'_> {
                 .builder()
                 .distinct()
                 .and_then(|b| b.limit(0, Some(IN_VALUES_MAX + 1)))
-                .and_then(|b| b.build())
+                .and_then(datafusion_expr::LogicalPlanBuilder::build)
                 .at(item.span)?;
             let rows = self.ask(relation.with_plan(plan), true, item.span)?;
             for index in 0..rows.num_rows() {

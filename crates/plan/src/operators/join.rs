@@ -265,12 +265,9 @@ fn sided<'q>(
     right: &Relation,
     scope: &Scope<'q>,
 ) -> Result<(Typed, Side)> {
-    let (base, name) = match &expr.kind {
-        ExprKind::Member(base, name) => (base, name),
-        _ => {
-            let message = "expected `$left.column` or `$right.column`";
-            return Err(error(Code::Semantic, expr.span, message));
-        }
+    let ExprKind::Member(base, name) = &expr.kind else {
+        let message = "expected `$left.column` or `$right.column`";
+        return Err(error(Code::Semantic, expr.span, message));
     };
     let side = match &base.kind {
         ExprKind::Name(side) if side == "$left" => Side::Left,

@@ -72,7 +72,7 @@ impl Options {
                     return Err(error(Code::Parameter, param.value_span(), message));
                 }
                 ("withsource" | "with_source", Some(name)) => {
-                    options.with_source = Some(name.to_owned())
+                    options.with_source = Some(name.to_owned());
                 }
                 ("isfuzzy", _) => {
                     options.fuzzy = matches!(
