@@ -13,6 +13,7 @@ use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion_distributed::{DistributedExt, Worker, WorkerQueryContext};
 use schema::Origin;
+use tonic::service::Routes;
 
 use crate::codec::LeafCodec;
 use crate::shard_scan::{QueryId, Scan, ShardRef};
@@ -54,15 +55,16 @@ pub(crate) fn local_tables(ctx: &TaskContext) -> Option<Arc<dyn LocalTables>> {
     Some(Arc::clone(&tables.0))
 }
 
-/// A worker that runs plans over the tables of a node. `version` gates plans of other versions.
-pub fn worker(tables: Arc<dyn LocalTables>, runtime: Arc<RuntimeEnv>, version: &str) -> Worker {
+/// The service that runs plans over the tables of a node. `version` gates plans of other versions.
+pub fn routes(tables: Arc<dyn LocalTables>, runtime: Arc<RuntimeEnv>, version: &str) -> Routes {
     let tables = Arc::new(Tables(tables));
-    Worker::from_session_builder(move |ctx: WorkerQueryContext| {
+    let worker = Worker::from_session_builder(move |ctx: WorkerQueryContext| {
         let tables = Arc::clone(&tables);
         async move { build_session(ctx, tables) }
     })
     .with_runtime_env(runtime)
-    .with_version(version.to_owned())
+    .with_version(version.to_owned());
+    Routes::new(worker.into_worker_server())
 }
 
 fn build_session(ctx: WorkerQueryContext, tables: Arc<Tables>) -> Result<SessionState> {

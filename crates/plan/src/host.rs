@@ -7,7 +7,7 @@ use datafusion_expr::TableSource;
 use schema::Table;
 
 /// The tables that a query may see.
-pub trait Host {
+pub trait Host: Send + Sync {
     /// The table of that name, in the query's own scope or in the workspace that it names.
     ///
     /// # Errors

@@ -13,13 +13,14 @@ use schema::ResourceId;
 
 use crate::cell::Cell;
 use crate::mapping::TableRules;
+use crate::parse::Place;
 
 /// The rows of one resource and one table.
 pub(crate) struct Rows<'m> {
     rules: &'m TableRules,
     pub(crate) resource_id: Option<ResourceId>,
     columns: Vec<Column>,
-    rows: usize,
+    places: Vec<Place>,
 }
 
 /// A column that is as long as its last value: rows without one are made up for when the next comes.
@@ -51,22 +52,22 @@ impl<'m> Rows<'m> {
             columns: rules.columns.iter().map(column).collect(),
             rules,
             resource_id,
-            rows: 0,
+            places: Vec::new(),
         }
     }
 
     /// Adds a row; `cells` go by the stored columns.
-    pub(crate) fn push(&mut self, cells: Vec<Option<Cell<'_>>>) {
+    pub(crate) fn push(&mut self, cells: Vec<Option<Cell<'_>>>, place: Place) {
         for (column, cell) in self.columns.iter_mut().zip(cells) {
             if let Some(cell) = cell {
-                column.push(self.rows, cell);
+                column.push(self.places.len(), cell);
             }
         }
-        self.rows += 1;
+        self.places.push(place);
     }
 
-    pub(crate) fn finish(self, received: i64) -> (Option<ResourceId>, RecordBatch) {
-        let rows = self.rows;
+    pub(crate) fn finish(self, received: i64) -> (Option<ResourceId>, Vec<Place>, RecordBatch) {
+        let rows = self.places.len();
         let id = self.resource_id.as_ref().map_or("", ResourceId::as_str);
         let arrays = self.columns.into_iter().enumerate().map(|(index, column)| {
             if index == self.rules.resource_id {
@@ -80,7 +81,7 @@ impl<'m> Rows<'m> {
         });
         let batch = RecordBatch::try_new(Arc::clone(&self.rules.schema), arrays.collect());
         let batch = batch.expect("the builders follow the schema's types and are equally long");
-        (self.resource_id, batch)
+        (self.resource_id, self.places, batch)
     }
 }
 

@@ -24,4 +24,4 @@ pub use analysis::{Analysis, TableFindings, Unmapped};
 pub use error::Error;
 pub use limits::Limits;
 pub use mapping::Mapping;
-pub use parse::{Group, Intake, Parsed, Refused, parse, parse_rows};
+pub use parse::{Group, Intake, Parsed, Place, Refused, parse, parse_rows};

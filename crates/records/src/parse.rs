@@ -52,6 +52,18 @@ pub struct Group {
     pub table: &'static Table,
     /// The rows: the columns that lie in storage, as `schema::arrow::stored_schema` has them.
     pub batch: RecordBatch,
+    /// Where each row's record stands.
+    pub places: Vec<Place>,
+}
+
+/// Where a record stands in the bytes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its place among all records of the call, from 0.
+    pub index: usize,
+    /// The line on which the record, or the array or envelope around it, lies, from 1; none in a
+    /// document of several lines.
+    pub line: Option<usize>,
 }
 
 /// A record that was not accepted.
@@ -117,11 +129,12 @@ fn read(mapping: &Mapping, bytes: &[u8], intake: &Intake, table: Option<usize>) 
     };
     reader.bytes(bytes);
     let groups = reader.groups.into_iter().map(|(table, rows)| {
-        let (resource_id, batch) = rows.finish(intake.received);
+        let (resource_id, places, batch) = rows.finish(intake.received);
         Group {
             resource_id,
             table: mapping.rules(table).table,
             batch,
+            places,
         }
     });
     let groups: Vec<Group> = groups.collect();
@@ -300,7 +313,11 @@ impl<'a> Reader<'a> {
         }
         let group = self.group(resource_id, table)?;
         let cells = row.finish(text.len(), self.groups[group].1.resource_id.as_ref())?;
-        self.groups[group].1.push(cells);
+        let place = Place {
+            index: self.index,
+            line: self.line,
+        };
+        self.groups[group].1.push(cells, place);
         Ok(())
     }
 

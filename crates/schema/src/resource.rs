@@ -102,6 +102,12 @@ impl ResourceId {
         ty
     }
 
+    /// The id one segment shorter, if anything is left of it.
+    pub fn parent(&self) -> Option<Self> {
+        let (parent, _) = self.0.rsplit_once('/')?;
+        (parent.len() > "/subscriptions".len()).then(|| Self(parent.to_owned()))
+    }
+
     /// Whether this is `other` or lies under it.
     pub fn is_within(&self, other: &Self) -> bool {
         self.0
