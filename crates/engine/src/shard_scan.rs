@@ -1,6 +1,6 @@
 //! The leaf that means "table T of these shards".
 //!
-//! On the coordinator it shows two partitions at least, so that DataFusion plans a merge above it
+//! It has two partitions at least, so that DataFusion plans a merge above it
 //! even where a shard computes with one: the boundary multiplies partitions after the optimizer has
 //! decided. Each shard gets a variant of the leaf that names its own workspace, or none at all.
 
@@ -26,8 +26,8 @@ use uuid::Uuid;
 /// Names a query on every shard, so that all its plans read one snapshot.
 pub type QueryId = Uuid;
 
-/// Fewest partitions that the leaf shows to the optimizer.
-const SHOWN_PARTITIONS_MIN: usize = 2;
+/// Fewest partitions of the leaf, on the coordinator and on shards.
+const PARTITIONS_MIN: usize = 2;
 
 /// A shard as a query sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -172,6 +172,11 @@ impl Scan {
         Ok(Arc::new(full.project(&self.projection)?))
     }
 
+    /// Partitions of the leaf; those beyond the shard's own are empty.
+    pub(crate) fn partitions(&self) -> usize {
+        self.local_partitions.max(PARTITIONS_MIN)
+    }
+
     fn display(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self
             .projection
@@ -217,7 +222,7 @@ pub(crate) struct ShardScanExec {
 
 impl ShardScanExec {
     fn new(scan: Scan, shards: Vec<ShardRef>) -> Result<Self> {
-        let shown = scan.local_partitions.max(SHOWN_PARTITIONS_MIN);
+        let shown = scan.partitions();
         let properties = properties(scan.schema()?, shown);
         Ok(Self {
             scan,
@@ -312,7 +317,7 @@ pub(crate) struct ShardLeafExec {
 
 impl ShardLeafExec {
     pub(crate) fn new(scan: Scan, shard: Option<ShardRef>) -> Result<Self> {
-        let properties = properties(scan.schema()?, scan.local_partitions);
+        let properties = properties(scan.schema()?, scan.partitions());
         Ok(Self {
             scan,
             shard,

@@ -10,6 +10,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion_distributed::{DistributedExt, Worker, WorkerQueryContext};
 use schema::Origin;
@@ -84,7 +85,7 @@ pub(crate) fn local_plan(
     shard: Option<&ShardRef>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let Some(shard) = shard else {
-        let empty = EmptyExec::new(scan.schema()?).with_partitions(scan.local_partitions);
+        let empty = EmptyExec::new(scan.schema()?).with_partitions(scan.partitions());
         return Ok(Arc::new(empty));
     };
     let stored = schema::arrow::stored_schema(&scan.table);
@@ -113,7 +114,17 @@ pub(crate) fn local_plan(
             scan.local_partitions
         );
     }
-    filled(plan, scan, shard)
+    let missing = scan.partitions() - partitions;
+    if missing == 0 {
+        return filled(plan, scan, shard);
+    }
+    // The plan above was made for as many partitions as the leaf showed.
+    let empty = EmptyExec::new(plan.schema()).with_partitions(missing);
+    filled(
+        UnionExec::try_new(vec![plan, Arc::new(empty)])?,
+        scan,
+        shard,
+    )
 }
 
 /// Adds the columns that storage does not hold, which are the same for all rows of a shard.

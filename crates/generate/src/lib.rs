@@ -142,7 +142,7 @@ pub fn generate(config: &Config, out_dir: &Path) -> Result<Summary, Error> {
 ///
 /// # Errors
 /// If the configuration is out of its bounds.
-pub fn files(config: &Config) -> Result<impl Iterator<Item = ExportedFile>, Error> {
+pub fn files(config: &Config) -> Result<impl Iterator<Item = ExportedFile> + use<>, Error> {
     config.check()?;
     let world = World::new(config);
     let now = world.now;

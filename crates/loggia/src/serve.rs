@@ -1,0 +1,6 @@
+//! What runs as a server.
+
+pub(crate) mod demo;
+pub(crate) mod dev;
+mod http;
+mod tls;
