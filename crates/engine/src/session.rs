@@ -85,6 +85,8 @@ impl Session {
             .with_distributed_user_codec(LeafCodec)
             .with_distributed_channel_resolver(MeteredChannels(channels))
             .with_distributed_metrics_collection(false)?
+            // Where we placed no boundary there is to be none.
+            .with_distributed_max_tasks_per_stage(1)?
             .with_distributed_worker_connection_buffer_budget_bytes(config.connection_buffer_bytes)?
             .with_distributed_scale_up_leaf_node_handler(scale_up)
             .with_distributed_route_tasks_handler(route)

@@ -37,7 +37,7 @@ impl<'r> Groups<'r> {
     /// The group's column of that name.
     pub(crate) fn key(&self, name: &str) -> Option<Typed> {
         let key = self.keys.iter().find(|key| key.name == name)?;
-        Some(Typed::column(&key.name, key.ty))
+        Some(key.value())
     }
 
     /// The column of a DataFusion aggregate, which is added if it is new.
@@ -45,7 +45,7 @@ impl<'r> Groups<'r> {
         let mut parts = self.parts.borrow_mut();
         let known = parts.iter().position(|(_, part)| *part == aggregate);
         let index = known.unwrap_or_else(|| {
-            let name = format!("#part{}", parts.len());
+            let name = self.input.fresh("#part");
             parts.push((name, aggregate));
             parts.len() - 1
         });

@@ -8,7 +8,7 @@ use crate::context::{Answer, QueryContext};
 use crate::error::{Result, Stop, error, unsupported};
 use crate::expr::Row;
 use crate::host::Host;
-use crate::relation::Relation;
+use crate::relation::{Fields, Relation};
 use crate::scope::{Binding, Scope};
 use crate::typed::Typed;
 use crate::{CALLS_MAX, RELATIONS_MAX, SUBPLANS_MAX};
@@ -74,6 +74,7 @@ pub fn bind(
         calls: 0,
         relations: 0,
         warnings: Vec::new(),
+        fields: Fields::default(),
     };
     match binder.query(query) {
         Ok(bound) => Ok(Bound::Query(bound)),
@@ -93,6 +94,8 @@ pub(crate) struct Binder<'a> {
     /// How many relations this pass has read.
     relations: usize,
     pub(crate) warnings: Vec<Diagnostic>,
+    /// The names of fields that the query has used so far.
+    pub(crate) fields: Fields,
 }
 
 impl Binder<'_> {
@@ -210,47 +213,31 @@ impl Binder<'_> {
             return Err(error(Code::Limit, call.name.span, message));
         }
         let mut scope = defined_in.clone();
-        let mut args = call.args.iter();
         let mut piped = piped;
-        let offset = usize::from(piped.is_some());
-        if call.args.len() + offset > function.parameters.len() {
-            let message = format!(
-                "`{}` takes at most {} arguments, found {}",
-                call.name.text,
-                function.parameters.len(),
-                call.args.len() + offset
-            );
-            return Err(error(Code::Arity, call.name.span, message));
-        }
-        for parameter in &function.parameters {
-            let binding = match (&parameter.kind, piped.take()) {
-                (ParameterKind::Scalar(..), Some(_)) => {
+        let args = arguments(call, function, piped.is_some())?;
+        for (parameter, arg) in function.parameters.iter().zip(args) {
+            let binding = match (&parameter.kind, piped.take(), arg) {
+                (ParameterKind::Scalar(..), Some(_), _) => {
                     let message = format!("`{}` takes no table", call.name.text);
                     return Err(error(Code::Type, call.name.span, message));
                 }
-                (_, Some(relation)) => Binding::Relation(Box::new(relation)),
-                (ParameterKind::Scalar(ty, default), None) => match (args.next(), default) {
-                    (Some(arg), _) => {
-                        let value = self.scalar(&arg.expr, caller, row)?;
-                        Binding::Scalar(self.convert(value, *ty, arg.expr.span)?)
-                    }
-                    (None, Some(default)) => {
-                        Binding::Scalar(self.default_value(*ty, default, call.name.span)?)
-                    }
-                    (None, None) => return Err(missing_argument(call, parameter)),
-                },
-                (ParameterKind::AnyTable, None) => match args.next() {
-                    Some(arg) => Binding::Relation(Box::new(self.table_expr(&arg.expr, caller)?)),
-                    None => return Err(missing_argument(call, parameter)),
-                },
-                (ParameterKind::Table(columns), None) => match args.next() {
-                    Some(arg) => {
-                        let relation = self.table_expr(&arg.expr, caller)?;
-                        check_columns(&relation, columns, arg.expr.span)?;
-                        Binding::Relation(Box::new(relation))
-                    }
-                    None => return Err(missing_argument(call, parameter)),
-                },
+                (_, Some(relation), _) => Binding::Relation(Box::new(relation)),
+                (ParameterKind::Scalar(ty, _), None, Some(arg)) => {
+                    let value = self.scalar(arg, caller, row)?;
+                    Binding::Scalar(self.convert(value, *ty, arg.span)?)
+                }
+                (ParameterKind::Scalar(ty, Some(default)), None, None) => {
+                    Binding::Scalar(self.default_value(*ty, default, call.name.span)?)
+                }
+                (ParameterKind::AnyTable, None, Some(arg)) => {
+                    Binding::Relation(Box::new(self.table_expr(arg, caller)?))
+                }
+                (ParameterKind::Table(columns), None, Some(arg)) => {
+                    let relation = self.table_expr(arg, caller)?;
+                    check_columns(&relation, columns, arg.span)?;
+                    Binding::Relation(Box::new(relation))
+                }
+                (_, None, None) => return Err(missing_argument(call, parameter)),
             };
             scope = scope.with(&parameter.name.text, binding);
         }
@@ -289,6 +276,67 @@ impl Binder<'_> {
         let plan = relation.finish(span)?.plan.as_ref().clone();
         Err(Stop::Needs(Box::new(Needs { plan, exact })))
     }
+}
+
+/// The argument of each parameter: those without a name in order, then those with one.
+fn arguments<'q>(
+    call: &'q ast::Call,
+    function: &ast::Function,
+    piped: bool,
+) -> Result<Vec<Option<&'q ast::Expr>>> {
+    let parameters = &function.parameters;
+    let mut args = vec![None; parameters.len()];
+    let mut next = usize::from(piped);
+    let mut named = false;
+    for arg in &call.args {
+        let place = match &arg.names {
+            ast::Names::One(name) => {
+                named = true;
+                let found = parameters.iter().position(|p| p.name.text == name.text);
+                found.ok_or_else(|| {
+                    let names = parameters.iter().map(|p| p.name.text.as_str());
+                    let message =
+                        format!("`{}` has no parameter `{}`", call.name.text, name.text);
+                    Diagnostic::error(Code::Semantic, name.span, message)
+                        .with_hint_opt(kql::suggest::did_you_mean(&name.text, names))
+                })?
+            }
+            _ if named => {
+                let message = "an argument without a name stands after one with a name";
+                return Err(error(Code::Semantic, arg.expr.span, message));
+            }
+            _ => {
+                next += 1;
+                next - 1
+            }
+        };
+        let Some(slot) = args.get_mut(place) else {
+            let message = format!(
+                "`{}` takes at most {} arguments, found {}",
+                call.name.text,
+                parameters.len(),
+                call.args.len() + usize::from(piped)
+            );
+            return Err(error(Code::Arity, call.name.span, message));
+        };
+        if slot.replace(&arg.expr).is_some() || (piped && place == 0) {
+            let name = &parameters[place].name.text;
+            let message = format!("the parameter `{name}` is given twice");
+            return Err(error(Code::Semantic, arg.span(), message));
+        }
+    }
+    Ok(args)
+}
+
+/// Refuses names of arguments, which only the query's own functions have.
+pub(crate) fn no_names(call: &ast::Call) -> Result<()> {
+    for arg in &call.args {
+        if !matches!(arg.names, ast::Names::None) {
+            let message = format!("the arguments of `{}` have no names", call.name.text);
+            return Err(error(Code::Semantic, arg.span(), message));
+        }
+    }
+    Ok(())
 }
 
 fn missing_argument(call: &ast::Call, parameter: &ast::Parameter) -> Stop {

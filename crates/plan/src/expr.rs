@@ -161,7 +161,7 @@ impl Binder<'_> {
                 let message = format!("the column `{name}` is neither a group nor aggregated");
                 return Err(error_with_hint(Code::Aggregate, span, message, hint));
             }
-            return Ok(Typed::column(&column.name, column.ty));
+            return Ok(column.value());
         }
         match scope.get(name) {
             Some(Binding::Scalar(value)) => Ok(value.clone()),

@@ -1,8 +1,12 @@
 //! What a tabular expression has become so far: a plan, its columns, and its order.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use datafusion_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr};
+use functions::scalar::internal;
 use kql::{Span, Type};
 
 use crate::binder::Visualization;
@@ -12,7 +16,7 @@ use crate::typed::{Typed, column};
 /// A bound tabular expression.
 #[derive(Clone, Debug)]
 pub(crate) struct Relation {
-    /// The plan; each of its fields is unqualified and bears the name of a column.
+    /// The plan; each of its fields is unqualified.
     pub(crate) plan: Arc<LogicalPlan>,
     /// The columns, in order.
     pub(crate) columns: Vec<Column>,
@@ -22,15 +26,63 @@ pub(crate) struct Relation {
     pub(crate) name: Option<String>,
     /// What `render` said.
     pub(crate) visualization: Option<Visualization>,
+    /// The names of fields that the query has used so far.
+    pub(crate) fields: Fields,
 }
 
 /// A column of a relation.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Column {
-    /// The name, which is also the plan's field.
     pub(crate) name: String,
+    /// The plan's field. It differs from the name where an earlier column had that name.
+    pub(crate) field: String,
     pub(crate) ty: Type,
     pub(crate) visible: Visible,
+}
+
+impl Column {
+    /// A column whose field bears its name.
+    pub(crate) fn new(name: impl Into<String>, ty: Type, visible: Visible) -> Self {
+        let name = name.into();
+        Self {
+            field: name.clone(),
+            name,
+            ty,
+            visible,
+        }
+    }
+
+    /// The column's value.
+    pub(crate) fn value(&self) -> Typed {
+        Typed::column(&self.field, self.ty)
+    }
+}
+
+/// The names of fields, of which each is given once in a query.
+///
+/// DataFusion takes two projections with the same expressions under the same names for one, which
+/// `extend x = x + 1 | extend x = x + 1` is not.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fields(Rc<RefCell<HashSet<String>>>);
+
+impl Fields {
+    /// A name that no field has had: `name`, or `name` and a number.
+    fn fresh(&self, name: &str) -> String {
+        let mut given = self.0.borrow_mut();
+        let mut field = name.to_owned();
+        let mut number = 1;
+        while !given.insert(field.clone()) {
+            number += 1;
+            field = format!("{name}#{number}");
+        }
+        field
+    }
+
+    /// Notes fields that have names already.
+    pub(crate) fn note<'a>(&self, columns: impl IntoIterator<Item = &'a Column>) {
+        let fields = columns.into_iter().map(|column| column.field.clone());
+        self.0.borrow_mut().extend(fields);
+    }
 }
 
 /// Who sees a column.
@@ -72,21 +124,28 @@ impl Output {
     pub(crate) fn keep(column: &Column) -> Self {
         Self {
             name: column.name.clone(),
-            value: Typed::column(&column.name, column.ty),
+            value: column.value(),
             visible: column.visible,
         }
     }
 }
 
 impl Relation {
-    pub(crate) fn new(plan: LogicalPlan, columns: Vec<Column>) -> Self {
+    pub(crate) fn new(plan: LogicalPlan, columns: Vec<Column>, fields: Fields) -> Self {
+        fields.note(&columns);
         Self {
             plan: Arc::new(plan),
             columns,
             order: Vec::new(),
             name: None,
             visualization: None,
+            fields,
         }
+    }
+
+    /// Other rows with other columns, made from these.
+    pub(crate) fn derived(&self, plan: LogicalPlan, columns: Vec<Column>) -> Self {
+        Self::new(plan, columns, self.fields.clone())
     }
 
     pub(crate) fn builder(&self) -> LogicalPlanBuilder {
@@ -107,16 +166,9 @@ impl Relation {
             .find(|column| column.name == name && column.visible != Visible::Never)
     }
 
-    /// A field name that no column has, for columns that nobody sees.
+    /// A field name that was never given.
     pub(crate) fn fresh(&self, stem: &str) -> String {
-        let mut index = self.columns.len();
-        loop {
-            let name = format!("#{stem}{index}");
-            if !self.columns.iter().any(|column| column.name == name) {
-                return name;
-            }
-            index += 1;
-        }
+        self.fields.fresh(stem)
     }
 
     /// The same rows through another plan that keeps the columns and their order.
@@ -143,50 +195,87 @@ impl Relation {
 
     /// Replaces the columns. What the order needs stays, unseen.
     pub(crate) fn project(self, mut outputs: Vec<Output>, span: Span) -> Result<Self> {
-        let mut order = Vec::with_capacity(self.order.len());
         for key in &self.order {
-            let kept = outputs
-                .iter()
-                .find(|output| output.value.expr == column(&key.field));
-            let field = match kept {
-                Some(output) => output.name.clone(),
-                None => {
-                    let Some(source) = self.columns.iter().find(|c| c.name == key.field) else {
-                        continue;
-                    };
-                    let taken = |name: &str| outputs.iter().any(|output| output.name == name);
-                    let name = (0..)
-                        .map(|i| format!("#order{i}"))
-                        .find(|name| !taken(name));
-                    let name = name.unwrap_or_default();
-                    let value = Typed::column(&source.name, source.ty);
-                    outputs.push(Output {
-                        name: name.clone(),
-                        value,
-                        visible: Visible::Never,
-                    });
-                    name
-                }
+            let value = column(&key.field);
+            let source = self.columns.iter().find(|c| c.field == key.field);
+            let kept = outputs.iter().any(|output| output.value.expr == value);
+            if let (false, Some(source)) = (kept, source) {
+                outputs.push(Output {
+                    visible: Visible::Never,
+                    ..Output::keep(source)
+                });
+            }
+        }
+        let mut columns: Vec<Column> = Vec::with_capacity(outputs.len());
+        let mut exprs = Vec::with_capacity(outputs.len());
+        let mut order = self.order.clone();
+        for Output {
+            name,
+            value,
+            visible,
+        } in outputs
+        {
+            let given = |field: &str| columns.iter().any(|column| column.field == field);
+            let field = match field_of(&value.expr) {
+                Some(field) if !given(field) => field.to_owned(),
+                _ => self.fresh(&name),
             };
-            order.push(OrderKey {
+            exprs.push(aliased(value.expr, &field));
+            columns.push(Column {
+                name,
                 field,
-                ..key.clone()
+                ty: value.ty,
+                visible,
             });
         }
-        let columns = outputs
-            .iter()
-            .map(|output| Column {
-                name: output.name.clone(),
-                ty: output.value.ty,
-                visible: output.visible,
-            })
-            .collect();
-        let exprs = outputs
-            .into_iter()
-            .map(|output| aliased(output.value.expr, &output.name));
+        order.retain(|key| columns.iter().any(|column| column.field == key.field));
         let plan = self
             .builder()
-            .project(exprs.collect::<Vec<_>>())
+            .project(exprs)
+            .and_then(LogicalPlanBuilder::build)
+            .at(span)?;
+        Ok(Self {
+            plan: Arc::new(plan),
+            columns,
+            order,
+            ..self
+        })
+    }
+
+    /// The same rows, of which the optimizer no longer knows that some columns decide others.
+    ///
+    /// DataFusion keeps that knowledge, which grouping gives, above an unnest, where it is wrong: it
+    /// would drop keys of a sort or of another grouping.
+    pub(crate) fn without_dependencies(self, span: Span) -> Result<Self> {
+        let schema = Arc::clone(self.plan.schema());
+        let deciding: Vec<&String> = schema
+            .functional_dependencies()
+            .iter()
+            .flat_map(|dependency| &dependency.source_indices)
+            .map(|index| schema.field(*index).name())
+            .collect();
+        if deciding.is_empty() {
+            return Ok(self);
+        }
+        let mut columns = self.columns.clone();
+        let mut order = self.order.clone();
+        let mut exprs = Vec::with_capacity(columns.len());
+        for target in &mut columns {
+            let value = column(&target.field);
+            if !deciding.contains(&&target.field) {
+                exprs.push(value);
+                continue;
+            }
+            let field = self.fresh(&target.name);
+            exprs.push(internal::same().call(vec![value]).alias(&field));
+            for key in order.iter_mut().filter(|key| key.field == target.field) {
+                key.field.clone_from(&field);
+            }
+            target.field = field;
+        }
+        let plan = self
+            .builder()
+            .project(exprs)
             .and_then(LogicalPlanBuilder::build)
             .at(span)?;
         Ok(Self {
@@ -229,11 +318,33 @@ impl Relation {
                 .at(span)?;
             self.with_plan(plan)
         };
-        let outputs: Vec<Output> = sorted.visible().map(Output::keep).collect();
-        if outputs.len() == sorted.columns.len() {
-            return Ok(sorted);
-        }
-        sorted.unordered().project(outputs, span)
+        let columns: Vec<Column> = sorted
+            .visible()
+            .map(|c| Column::new(&*c.name, c.ty, c.visible))
+            .collect();
+        let exprs: Vec<Expr> = sorted
+            .visible()
+            .map(|c| aliased(column(&c.field), &c.name))
+            .collect();
+        let plan = sorted
+            .builder()
+            .project(exprs)
+            .and_then(LogicalPlanBuilder::build)
+            .at(span)?;
+        Ok(Self {
+            plan: Arc::new(plan),
+            columns,
+            order: Vec::new(),
+            ..sorted
+        })
+    }
+}
+
+/// The field that an expression is, if it is nothing else.
+fn field_of(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Column(column) if column.relation.is_none() => Some(&column.name),
+        _ => None,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::binder::Binder;
 use crate::error::{At, Result, Stop, error, error_with_hint, unsupported};
 use crate::host::{HostTable, NoTable};
 use crate::operators;
-use crate::relation::{Column, OrderKey, Output, Relation, Visible, aliased};
+use crate::relation::{Column, OrderKey, Output, Relation, Visible};
 use crate::scope::{Binding, Scope};
 use crate::typed::Typed;
 
@@ -272,17 +272,16 @@ impl Binder<'_> {
     /// Reads a table, within the query's timespan.
     pub(crate) fn scan(&mut self, table: HostTable, span: Span) -> Result<Relation> {
         let HostTable { table, source } = table;
-        let columns = table.columns.iter().map(|column| Column {
-            name: column.name.clone(),
-            ty: column.ty,
-            visible: if column.hidden {
+        let columns = table.columns.iter().map(|column| {
+            let visible = if column.hidden {
                 Visible::ByName
             } else {
                 Visible::Always
-            },
+            };
+            Column::new(&*column.name, column.ty, visible)
         });
         let columns: Vec<Column> = columns.collect();
-        let mut relation = scan_source(source, columns, span)?;
+        let mut relation = self.scan_source(source, columns, span)?;
         relation.name = Some(table.name.clone());
         if let Some((from, to)) = self.context.timespan
             && relation
@@ -370,28 +369,20 @@ impl Binder<'_> {
                 true => arrow::array::new_empty_array(&data_type(ty)),
                 false => ScalarValue::iter_to_array(cells).at(span)?,
             });
-            relation_columns.push(Column {
-                name,
-                ty,
-                visible: Visible::Always,
-            });
+            relation_columns.push(Column::new(name, ty, Visible::Always));
         }
         fields.push(Field::new(PLACE, data_type(Type::Long), true));
         arrays.push(Arc::new(arrow::array::Int64Array::from_iter_values(
             0..rows as i64,
         )));
-        relation_columns.push(Column {
-            name: PLACE.into(),
-            ty: Type::Long,
-            visible: Visible::Never,
-        });
+        relation_columns.push(Column::new(PLACE, Type::Long, Visible::Never));
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch =
             RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
                 .map_err(datafusion_common::DataFusionError::from)
                 .at(span)?;
         let source = self.host.values(batch);
-        let mut relation = scan_source(source, relation_columns, span)?;
+        let mut relation = self.scan_source(source, relation_columns, span)?;
         relation.order = vec![OrderKey {
             field: PLACE.into(),
             ascending: true,
@@ -402,25 +393,34 @@ impl Binder<'_> {
 
     /// One row of constants and expressions over none.
     pub(crate) fn single_row(&mut self, outputs: Vec<Output>, span: Span) -> Result<Relation> {
-        let columns = outputs
+        let plan = LogicalPlanBuilder::empty(true).build().at(span)?;
+        let row = Relation::new(plan, Vec::new(), self.fields.clone());
+        if outputs.is_empty() {
+            return Ok(row);
+        }
+        row.project(outputs, span)
+    }
+
+    /// A scan whose fields bear the columns' names, unqualified.
+    fn scan_source(
+        &self,
+        source: Arc<dyn TableSource>,
+        columns: Vec<Column>,
+        span: Span,
+    ) -> Result<Relation> {
+        let exprs: Vec<Expr> = columns
             .iter()
-            .map(|output| Column {
-                name: output.name.clone(),
-                ty: output.value.ty,
-                visible: Visible::Always,
+            .map(|column| {
+                let scan = TableReference::bare(SCAN);
+                let field = datafusion_common::Column::new(Some(scan), &column.field);
+                Expr::Column(field).alias(&column.field)
             })
             .collect();
-        let exprs: Vec<Expr> = outputs
-            .into_iter()
-            .map(|output| aliased(output.value.expr, &output.name))
-            .collect();
-        let builder = LogicalPlanBuilder::empty(true);
-        let plan = if exprs.is_empty() {
-            builder.build()
-        } else {
-            builder.project(exprs).and_then(LogicalPlanBuilder::build)
-        };
-        Ok(Relation::new(plan.at(span)?, columns))
+        let plan = LogicalPlanBuilder::scan(SCAN, source, None)
+            .and_then(|builder| builder.project(exprs))
+            .and_then(LogicalPlanBuilder::build)
+            .at(span)?;
+        Ok(Relation::new(plan, columns, self.fields.clone()))
     }
 
     /// An operator that makes rows itself.
@@ -468,23 +468,6 @@ impl Binder<'_> {
 
 /// The field that keeps the order of rows that a query holds itself.
 const PLACE: &str = "#place";
-
-/// A scan whose fields bear the columns' names, unqualified.
-fn scan_source(source: Arc<dyn TableSource>, columns: Vec<Column>, span: Span) -> Result<Relation> {
-    let exprs: Vec<Expr> = columns
-        .iter()
-        .map(|column| {
-            let scan = TableReference::bare(SCAN);
-            let field = datafusion_common::Column::new(Some(scan), &column.name);
-            Expr::Column(field).alias(&column.name)
-        })
-        .collect();
-    let plan = LogicalPlanBuilder::scan(SCAN, source, None)
-        .and_then(|builder| builder.project(exprs))
-        .and_then(LogicalPlanBuilder::build)
-        .at(span)?;
-    Ok(Relation::new(plan, columns))
-}
 
 /// `… | as name` as the last operator names the rows for a `union`.
 fn named_by_as(pipeline: &ast::Pipeline) -> Option<String> {

@@ -3,8 +3,10 @@
 mod expand;
 mod field;
 mod in_set;
+mod order_key;
 mod parse_text;
 mod percentile;
+mod same;
 
 use std::sync::{Arc, LazyLock};
 
@@ -16,17 +18,23 @@ pub use parse_text::{MATCHED, ParseSpec, parsed_field};
 struct Internal {
     expand: Arc<ScalarUDF>,
     field: Arc<ScalarUDF>,
+    from_order_key: Arc<ScalarUDF>,
     in_set: Arc<ScalarUDF>,
+    order_key: Arc<ScalarUDF>,
     parse_text: Arc<ScalarUDF>,
     percentile: Arc<ScalarUDF>,
+    same: Arc<ScalarUDF>,
 }
 
 static INTERNAL: LazyLock<Internal> = LazyLock::new(|| Internal {
     expand: Arc::new(expand::udf()),
     field: Arc::new(field::udf()),
+    from_order_key: Arc::new(order_key::from_key::udf()),
     in_set: Arc::new(in_set::udf()),
+    order_key: Arc::new(order_key::key::udf()),
     parse_text: Arc::new(parse_text::udf()),
     percentile: Arc::new(percentile::udf()),
+    same: Arc::new(same::udf()),
 });
 
 /// `kql_expand(mode, limit, a, b, …)`: what `mv-expand` makes of dynamic values side by side, as a
@@ -45,6 +53,17 @@ pub fn in_set() -> Arc<ScalarUDF> {
     Arc::clone(&INTERNAL.in_set)
 }
 
+/// `kql_order_key(real, nan_first)`: a long that lies among others as the real does; NaN comes before
+/// all numbers or after them.
+pub fn order_key() -> Arc<ScalarUDF> {
+    Arc::clone(&INTERNAL.order_key)
+}
+
+/// `kql_from_order_key(key)`: the real of a key.
+pub fn from_order_key() -> Arc<ScalarUDF> {
+    Arc::clone(&INTERNAL.from_order_key)
+}
+
 /// `kql_parse_text(text, spec)`: what the `parse` operator takes out of a text, as a struct with the
 /// fields [`MATCHED`] and [`parsed_field`] 0, 1, ….
 pub fn parse_text() -> Arc<ScalarUDF> {
@@ -57,8 +76,22 @@ pub fn percentile() -> Arc<ScalarUDF> {
     Arc::clone(&INTERNAL.percentile)
 }
 
+/// `kql_same(value)`: the value. The optimizer concludes nothing from what it knew of the value.
+pub fn same() -> Arc<ScalarUDF> {
+    Arc::clone(&INTERNAL.same)
+}
+
 pub(super) fn udfs() -> Vec<Arc<ScalarUDF>> {
-    vec![expand(), field(), in_set(), parse_text(), percentile()]
+    vec![
+        expand(),
+        field(),
+        from_order_key(),
+        in_set(),
+        order_key(),
+        parse_text(),
+        percentile(),
+        same(),
+    ]
 }
 
 /// A name and a signature that takes anything, for functions that check their own arguments.
@@ -67,7 +100,7 @@ macro_rules! internal_udf {
         #[derive(Debug, PartialEq, Eq, Hash)]
         struct $type(datafusion_expr::Signature);
 
-        pub(super) fn udf() -> datafusion_expr::ScalarUDF {
+        pub(in crate::scalar::internal) fn udf() -> datafusion_expr::ScalarUDF {
             let volatility = datafusion_expr::Volatility::Immutable;
             datafusion_expr::ScalarUDF::new_from_impl($type(
                 datafusion_expr::Signature::variadic_any(volatility),

@@ -292,7 +292,7 @@ impl Binder<'_> {
             for column in input.visible() {
                 let is_group = groups.keys.iter().any(|group| group.name == column.name);
                 if !is_group && key != Some(&*column.name) {
-                    let value = Typed::column(&column.name, column.ty);
+                    let value = column.value();
                     columns.push((Some(column.name.clone()), value));
                 }
             }

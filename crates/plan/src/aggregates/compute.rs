@@ -152,19 +152,13 @@ impl Compute<'_, '_, '_> {
             let part = self.part(udaf(greatest), vec![number], false);
             return Ok(Typed::new(cast(part, data_type(ty)), ty));
         }
-        let part = self.part(udaf(greatest), vec![value.expr.clone()], false);
+        if ty == Type::Real {
+            let key = internal::order_key().call(vec![value.expr, lit(!greatest)]);
+            let part = self.part(udaf(greatest), vec![key], false);
+            return Ok(Typed::new(internal::from_order_key().call(vec![part]), ty));
+        }
+        let part = self.part(udaf(greatest), vec![value.expr], false);
         let result = match ty {
-            Type::Real => {
-                // Arrow puts one kind of NaN above all numbers and the other below.
-                let other = self.part(udaf(!greatest), vec![value.expr], false);
-                let nan = lit(f64::NAN);
-                let is_nan = |part: Expr, binder: &mut Binder<'_>, span| {
-                    binder.invoke("isnan", vec![Typed::new(part, Type::Real)], span)
-                };
-                let this = is_nan(part.clone(), self.binder, self.span)?.expr;
-                let that = is_nan(other, self.binder, self.span)?.expr;
-                when(this.or(that), nan).otherwise(part).at(self.span)?
-            }
             Type::String => non_null_string(part, self.span)?,
             _ => part,
         };
@@ -212,7 +206,7 @@ impl Compute<'_, '_, '_> {
                         .input
                         .columns
                         .iter()
-                        .any(|c| c.name == key.field && c.ty == Type::Long) =>
+                        .any(|c| c.field == key.field && c.ty == Type::Long) =>
             {
                 column(&key.field)
             }

@@ -27,6 +27,7 @@ impl Binder<'_> {
             self.leave_function();
             return Ok(value);
         }
+        crate::binder::no_names(call)?;
         if let Some(value) = self.special(call, span, scope, row)? {
             return Ok(value);
         }

@@ -266,21 +266,29 @@ impl Binder<'_> {
             ));
         };
         let value = self.scalar(right, scope, row)?;
+        // `* !has "x"` says that no column has it.
+        let negative =
+            op == BinaryOp::NotEqual || string_function(op).is_some_and(|(_, negated)| negated);
         let mut tests = Vec::new();
         for column in relation.visible() {
-            let column = Typed::column(&column.name, column.ty);
-            let test = if op == BinaryOp::Equal {
+            let column = column.value();
+            let test = if matches!(op, BinaryOp::Equal | BinaryOp::NotEqual) {
                 match self.comparable(column, value.clone(), "==", span) {
-                    Ok((column, value)) => self.compare(op, column, value, span, Mode::Filter)?,
+                    Ok((column, value)) => {
+                        self.compare(BinaryOp::Equal, column, value, span, Mode::Filter)?
+                    }
                     Err(_) => continue,
                 }
             } else {
                 let column = self.convert(column, Type::String, span)?;
-                self.string_operator(op, (column, span), (value.clone(), right.span), span)?
+                let test =
+                    self.string_operator(op, (column, span), (value.clone(), right.span), span)?;
+                if negative { negate(test) } else { test }
             };
             tests.push(test.expr);
         }
-        Ok(Typed::new(balanced(LogicalOp::Or, tests), Type::Bool))
+        let any = Typed::new(balanced(LogicalOp::Or, tests), Type::Bool);
+        Ok(if negative { negate(any) } else { any })
     }
 }
 

@@ -296,7 +296,7 @@ impl Binder<'_> {
         let mut args = Vec::new();
         for column in relation.visible() {
             args.push(Typed::string(&*column.name));
-            args.push(Typed::column(&column.name, column.ty));
+            args.push(column.value());
         }
         let function = if ignore { "__pack_present" } else { "bag_pack" };
         self.invoke(function, args, span)

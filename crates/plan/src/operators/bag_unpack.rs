@@ -128,12 +128,8 @@ fn keys_of(
         .aggregate(Vec::<datafusion_expr::Expr>::new(), vec![schema])
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;
-    let column = Column {
-        name: "schema".into(),
-        ty: Type::Dynamic,
-        visible: Visible::Always,
-    };
-    let rows = binder.ask(Relation::new(plan, vec![column]), false, span)?;
+    let column = Column::new("schema", Type::Dynamic, Visible::Always);
+    let rows = binder.ask(input.derived(plan, vec![column]), false, span)?;
     let value = datafusion_common::ScalarValue::try_from_array(rows.column(0), 0).at(span)?;
     let text = value.try_as_str().flatten().unwrap_or("{}");
     Ok(dynamic::members(text)

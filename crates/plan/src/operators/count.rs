@@ -15,7 +15,8 @@ pub(crate) fn bind(
     span: Span,
 ) -> Result<Relation> {
     let name = name.map_or("Count", |name| &name.text);
-    let count = count_udaf().call(vec![lit(1_i64)]).alias(name);
+    let field = input.fresh(name);
+    let count = count_udaf().call(vec![lit(1_i64)]).alias(&field);
     let plan = input
         .builder()
         .aggregate(Vec::<datafusion_expr::Expr>::new(), vec![count])
@@ -23,8 +24,9 @@ pub(crate) fn bind(
         .at(span)?;
     let column = Column {
         name: name.to_owned(),
+        field,
         ty: Type::Long,
         visible: Visible::Always,
     };
-    Ok(Relation::new(plan, vec![column]))
+    Ok(input.derived(plan, vec![column]))
 }

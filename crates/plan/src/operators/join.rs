@@ -154,44 +154,49 @@ fn keyed<'q>(
             ));
         }
         if let Expr::Column(column) = &r.expr {
-            keys.right_names.push(column.name.clone());
+            let name = right.columns.iter().find(|c| c.field == column.name);
+            keys.right_names.extend(name.map(|c| c.name.clone()));
         }
         let (l, r) = binder.comparable(l, r, "on", at)?;
-        keys.left.push(add_key(&left, &mut left_keys, l));
-        keys.right.push(add_key(&right, &mut right_keys, r));
+        left_keys.push(l);
+        right_keys.push(r);
     }
-    let with_keys = |relation: Relation, extra: Vec<Output>| -> Result<Relation> {
-        let relation = relation.unordered();
-        if extra.is_empty() {
-            return Ok(relation);
-        }
-        let kept = relation
-            .columns
-            .iter()
-            .filter(|c| c.visible != Visible::Never)
-            .map(Output::keep);
-        let outputs = kept.chain(extra).collect();
-        relation.project(outputs, span)
-    };
-    Ok((
-        with_keys(left, left_keys)?,
-        with_keys(right, right_keys)?,
-        keys,
-    ))
+    let (left, left_fields) = with_keys(left, left_keys, span)?;
+    let (right, right_fields) = with_keys(right, right_keys, span)?;
+    keys.left = left_fields;
+    keys.right = right_fields;
+    Ok((left, right, keys))
 }
 
-/// The field of a key: the column that it is, or one that is added.
-fn add_key(relation: &Relation, extra: &mut Vec<Output>, value: Typed) -> String {
-    if let Expr::Column(column) = &value.expr {
-        return column.name.clone();
+/// A side with a field for each of its keys: the column that the key is, or one that is added.
+fn with_keys(side: Relation, keys: Vec<Typed>, span: Span) -> Result<(Relation, Vec<String>)> {
+    let side = side.unordered();
+    let kept = side
+        .columns
+        .iter()
+        .filter(|c| c.visible != Visible::Never)
+        .map(Output::keep);
+    let mut outputs: Vec<Output> = kept.collect();
+    let mut positions = Vec::with_capacity(keys.len());
+    for value in keys {
+        let known = outputs
+            .iter()
+            .position(|output| output.value.expr == value.expr);
+        positions.push(known.unwrap_or_else(|| {
+            outputs.push(Output {
+                name: "#key".to_owned(),
+                value,
+                visible: Visible::Never,
+            });
+            outputs.len() - 1
+        }));
     }
-    let name = format!("{}k{}", relation.fresh("key"), extra.len());
-    extra.push(Output {
-        name: name.clone(),
-        value,
-        visible: Visible::Never,
-    });
-    name
+    let side = side.project(outputs, span)?;
+    let fields = positions
+        .into_iter()
+        .map(|position| side.columns[position].field.clone());
+    let fields = fields.collect();
+    Ok((side, fields))
 }
 
 type Pair = (Typed, Typed, Span);
@@ -216,11 +221,7 @@ fn conditions<'q>(
                 };
                 return Err(unknown_column(side, name, span));
             };
-            pairs.push((
-                Typed::column(&l.name, l.ty),
-                Typed::column(&r.name, r.ty),
-                span,
-            ));
+            pairs.push((l.value(), r.value(), span));
             Ok(())
         }
         ExprKind::Logical(LogicalOp::And, operands) => operands
@@ -279,7 +280,7 @@ fn sided<'q>(
     };
     let relation = if side == Side::Left { left } else { right };
     match relation.column(&name.text) {
-        Some(column) => Ok((Typed::column(&column.name, column.ty), side)),
+        Some(column) => Ok((column.value(), side)),
         None => Err(binder.unknown_column(&name.text, name.span, scope, Row::of(relation))),
     }
 }
@@ -289,7 +290,7 @@ fn unique(left: Relation, keys: &[String], span: Span) -> Result<Relation> {
     let rest: Vec<Column> = left
         .columns
         .iter()
-        .filter(|column| !keys.contains(&column.name))
+        .filter(|column| !keys.contains(&column.field))
         .cloned()
         .collect();
     let mut groups: Vec<Expr> = Vec::new();
@@ -299,13 +300,13 @@ fn unique(left: Relation, keys: &[String], span: Span) -> Result<Relation> {
             groups.push(group);
         }
     }
-    const PICKED: &str = "#picked";
+    let picked = left.fresh("#picked");
     let mut args = vec![lit(0_i64)];
-    args.extend(rest.iter().map(|c| column(&c.name)));
+    args.extend(rest.iter().map(|c| column(&c.field)));
     let parts = if rest.is_empty() {
         vec![]
     } else {
-        vec![aggregates().take_any.call(args).alias(PICKED)]
+        vec![aggregates().take_any.call(args).alias(&picked)]
     };
     let plan = left
         .builder()
@@ -313,11 +314,11 @@ fn unique(left: Relation, keys: &[String], span: Span) -> Result<Relation> {
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;
     let outputs = left.columns.iter().map(|c| {
-        let value = match rest.iter().position(|other| other.name == c.name) {
-            None => column(&c.name),
+        let value = match rest.iter().position(|other| other.field == c.field) {
+            None => column(&c.field),
             Some(index) => {
                 let field = lit(ScalarValue::Utf8View(Some(picked_field(index))));
-                internal::field().call(vec![column(PICKED), field])
+                internal::field().call(vec![column(&picked), field])
             }
         };
         Output {
@@ -327,7 +328,8 @@ fn unique(left: Relation, keys: &[String], span: Span) -> Result<Relation> {
         }
     });
     let outputs = outputs.collect();
-    Relation::new(plan, left.columns.clone()).project(outputs, span)
+    left.derived(plan, left.columns.clone())
+        .project(outputs, span)
 }
 
 /// Joins, and gives the columns their names. `dropped` are columns of the right side to leave out.
@@ -344,12 +346,11 @@ fn run(
     let renamed: Vec<(Column, String)> = right
         .columns
         .iter()
-        .enumerate()
-        .map(|(index, column)| (column.clone(), format!("#right{index}")))
+        .map(|column| (column.clone(), right.fresh(&column.name)))
         .collect();
     let exprs: Vec<Expr> = renamed
         .iter()
-        .map(|(c, field)| aliased(column(&c.name), field))
+        .map(|(c, field)| aliased(column(&c.field), field))
         .collect();
     let right_plan = right
         .builder()
@@ -368,7 +369,7 @@ fn run(
     };
     let left_keys: Vec<PlanColumn> = keys.left.iter().map(PlanColumn::new_unqualified).collect();
     let field_of = |name: &String| {
-        let found = renamed.iter().find(|(column, _)| column.name == *name);
+        let found = renamed.iter().find(|(column, _)| column.field == *name);
         PlanColumn::new_unqualified(found.map_or(name, |(_, field)| field))
     };
     let right_keys: Vec<PlanColumn> = keys.right.iter().map(field_of).collect();
@@ -394,7 +395,7 @@ fn run(
     let mut outputs: Vec<Output> = Vec::new();
     if has_left {
         for c in left.columns.iter().filter(|c| c.visible != Visible::Never) {
-            let value = padded(&c.name, c.ty, left_padded, span)?;
+            let value = padded(&c.field, c.ty, left_padded, span)?;
             columns.push(c.clone());
             outputs.push(Output {
                 name: c.name.clone(),
@@ -420,7 +421,7 @@ fn run(
             });
         }
     }
-    Relation::new(plan, columns).project(outputs, span)
+    left.derived(plan, columns).project(outputs, span)
 }
 
 /// A column of a side that an outer join may pad: a string that is missing is empty.

@@ -12,9 +12,6 @@ use crate::relation::{OrderKey, Output, Relation, Visible};
 use crate::scope::Scope;
 use crate::typed::Typed;
 
-/// The field that holds the expanded structs.
-const EXPANDED: &str = "#expanded";
-
 /// `T | mv-expand a, b = … to typeof(long)`: a row for each element; arrays beside each other go
 /// side by side, the shorter ones padded with nulls.
 ///
@@ -70,6 +67,7 @@ pub(crate) fn expand_columns<'q>(
     scope: &Scope<'q>,
     span: Span,
 ) -> Result<Relation> {
+    let input = input.without_dependencies(span)?;
     let mut taken = Names::new(input.columns.iter().map(|column| column.name.clone()));
     let mode = if options.pairs { "array" } else { "bag" };
     let mut args = vec![Typed::string(mode).expr, lit(limit.unwrap_or(i64::MAX))];
@@ -99,23 +97,23 @@ pub(crate) fn expand_columns<'q>(
         .collect();
     let kept = outputs.len();
     // An array of a type of its own stands beside the columns until it is taken apart.
-    let list = Typed::new(internal::expand().call(args), Type::Dynamic);
     outputs.push(Output {
-        name: EXPANDED.into(),
-        value: list,
+        name: "#expanded".to_owned(),
+        value: Typed::new(internal::expand().call(args), Type::Dynamic),
         visible: Visible::Never,
     });
     let listed = input.project(outputs, span)?;
+    let list = listed.columns[kept].field.clone();
     let unnest = UnnestOptions::new();
     let plan = listed
         .builder()
-        .unnest_column_with_options(datafusion_common::Column::new_unqualified(EXPANDED), unnest)
+        .unnest_column_with_options(datafusion_common::Column::new_unqualified(&list), unnest)
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;
     let unnested = listed.with_plan(plan);
     let field = |name: &str| {
         let name = lit(ScalarValue::Utf8View(Some(name.to_owned())));
-        internal::field().call(vec![crate::typed::column(EXPANDED), name])
+        internal::field().call(vec![crate::typed::column(&list), name])
     };
     let mut outputs: Vec<Output> = unnested.columns[..kept].iter().map(Output::keep).collect();
     if let Some(index) = &options.index {
@@ -147,16 +145,15 @@ fn with_element_order(
     if unnested.order.is_empty() {
         return unnested.project(outputs, span);
     }
-    let name = unnested.fresh("element");
-    let value = Typed::new(index, Type::Long);
+    let position = outputs.len();
     outputs.push(Output {
-        name: name.clone(),
-        value,
+        name: "#element".to_owned(),
+        value: Typed::new(index, Type::Long),
         visible: Visible::Never,
     });
     let mut relation = unnested.project(outputs, span)?;
     relation.order.push(OrderKey {
-        field: name,
+        field: relation.columns[position].field.clone(),
         ascending: true,
         nulls_first: false,
     });

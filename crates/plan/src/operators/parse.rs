@@ -11,9 +11,6 @@ use crate::relation::{Output, Relation, Visible};
 use crate::scope::Scope;
 use crate::typed::Typed;
 
-/// The field that holds the parsed struct.
-const PARSED: &str = "#parsed";
-
 /// `T | parse text with pattern`, `parse-where`: columns out of a text.
 ///
 /// The pattern becomes one regular expression over the whole text. In the simple kind, columns take
@@ -42,14 +39,15 @@ pub(crate) fn bind<'q>(
     let kept = outputs.len();
     let value = Typed::new(parsed, Type::Dynamic);
     outputs.push(Output {
-        name: PARSED.into(),
+        name: "#parsed".to_owned(),
         value,
         visible: Visible::Never,
     });
     let mut with_parsed = input.project(outputs, span)?;
+    let parsed = with_parsed.columns[kept].field.clone();
     let field = |name: &str| {
         let name = lit(ScalarValue::Utf8View(Some(name.to_owned())));
-        internal::field().call(vec![crate::typed::column(PARSED), name])
+        internal::field().call(vec![crate::typed::column(&parsed), name])
     };
     if parse.where_matched {
         with_parsed = with_parsed.filter(field(MATCHED), span)?;

@@ -6,7 +6,6 @@ use crate::error::{Result, error_with_hint};
 use crate::expr::Row;
 use crate::relation::{OrderKey, Output, Relation, Visible};
 use crate::scope::Scope;
-use crate::typed::Typed;
 
 /// `T | sort by a desc`: descending unless said; nulls come first ascending and last descending.
 pub(crate) fn bind<'q>(
@@ -23,8 +22,7 @@ pub(crate) fn bind<'q>(
         .filter(|column| column.visible != Visible::Never)
         .map(Output::keep)
         .collect();
-    let mut order = Vec::with_capacity(keys.len());
-    let kept = outputs.len();
+    let mut order: Vec<(usize, &SortKey)> = Vec::with_capacity(keys.len());
     for key in keys {
         let value = binder.scalar(&key.expr.expr, scope, Row::of(&input))?;
         if value.ty == Type::Dynamic {
@@ -40,39 +38,28 @@ pub(crate) fn bind<'q>(
             Type::Real => binder.invoke("__sort_key", vec![value], key.expr.expr.span)?,
             _ => value,
         };
-        let ascending = key.ascending.unwrap_or(false);
-        let field = match outputs[..kept]
+        let known = outputs
             .iter()
-            .find(|output| output.value.expr == value.expr)
-        {
-            Some(output) => output.name.clone(),
-            None => add_unseen(&mut outputs, value),
-        };
-        order.push(OrderKey {
-            field,
+            .position(|output| output.value.expr == value.expr);
+        let position = known.unwrap_or_else(|| {
+            outputs.push(Output {
+                name: "#sort".to_owned(),
+                value,
+                visible: Visible::Never,
+            });
+            outputs.len() - 1
+        });
+        order.push((position, key));
+    }
+    let mut relation = input.project(outputs, span)?;
+    let order = order.into_iter().map(|(position, key)| {
+        let ascending = key.ascending.unwrap_or(false);
+        OrderKey {
+            field: relation.columns[position].field.clone(),
             ascending,
             nulls_first: key.nulls_first.unwrap_or(ascending),
-        });
-    }
-    let mut relation = if outputs.len() > kept {
-        input.project(outputs, span)?
-    } else {
-        input
-    };
-    relation.order = order;
-    Ok(relation)
-}
-
-fn add_unseen(outputs: &mut Vec<Output>, value: Typed) -> String {
-    let taken = |name: &str| outputs.iter().any(|output| output.name == name);
-    let name = (0..)
-        .map(|index| format!("#sort{index}"))
-        .find(|name| !taken(name))
-        .unwrap_or_default();
-    outputs.push(Output {
-        name: name.clone(),
-        value,
-        visible: Visible::Never,
+        }
     });
-    name
+    relation.order = order.collect();
+    Ok(relation)
 }

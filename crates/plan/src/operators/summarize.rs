@@ -34,6 +34,7 @@ pub(crate) fn bind<'q>(
     let key_columns = keys
         .iter()
         .map(|(name, value)| Column {
+            field: input.fresh(name),
             name: name.clone(),
             ty: value.ty,
             visible: Visible::Always,
@@ -47,7 +48,8 @@ pub(crate) fn bind<'q>(
     let key_columns = groups.keys.clone();
     let keys: Vec<Expr> = keys
         .into_iter()
-        .map(|(name, value)| aliased(value.expr, &name))
+        .zip(&key_columns)
+        .map(|((_, value), column)| aliased(value.expr, &column.field))
         .collect();
     let parts: Vec<Expr> = groups
         .into_parts()
@@ -62,7 +64,7 @@ pub(crate) fn bind<'q>(
         .aggregate(keys, parts)
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;
-    let grouped = Relation::new(plan, key_columns);
+    let grouped = input.derived(plan, key_columns);
     let columns: Vec<Output> = grouped
         .columns
         .iter()

@@ -149,14 +149,10 @@ pub(crate) fn combine(legs: Vec<Relation>, options: &Options, span: Span) -> Res
             let message = format!("there is a column `{source}` already");
             return Err(error(Code::Ambiguous, span, message));
         }
-        let column = Column {
-            name: source.clone(),
-            ty: Type::String,
-            visible: Visible::Always,
-        };
+        let column = Column::new(source, Type::String, Visible::Always);
         columns.insert(0, (column, String::new()));
     }
-    let mut plans = Vec::with_capacity(legs.len());
+    let mut projected = Vec::with_capacity(legs.len());
     for (index, leg) in legs.into_iter().enumerate() {
         let name = leg
             .name
@@ -171,9 +167,7 @@ pub(crate) fn combine(legs: Vec<Relation>, options: &Options, span: Span) -> Res
                     Typed::string(&*name)
                 } else {
                     match leg.column(original) {
-                        Some(found) if found.ty == column.ty => {
-                            Typed::column(&found.name, found.ty)
-                        }
+                        Some(found) if found.ty == column.ty => found.value(),
                         _ => missing(column.ty),
                     }
                 };
@@ -184,16 +178,20 @@ pub(crate) fn combine(legs: Vec<Relation>, options: &Options, span: Span) -> Res
                 }
             });
         let outputs = outputs.collect();
-        plans.push(leg.unordered().project(outputs, span)?.plan);
+        projected.push(leg.unordered().project(outputs, span)?);
     }
-    let columns: Vec<Column> = columns.into_iter().map(|(column, _)| column).collect();
-    let plan = match plans.len() {
-        1 => plans.swap_remove(0),
-        _ => Arc::new(LogicalPlan::Union(
-            UnionPlan::try_new_with_loose_types(plans).at(span)?,
-        )),
-    };
-    Ok(Relation::new(plan.as_ref().clone(), columns))
+    if projected.len() == 1 {
+        return Ok(Relation {
+            name: None,
+            visualization: None,
+            ..projected.swap_remove(0)
+        });
+    }
+    // The fields of the union are those of its first leg.
+    let columns = projected[0].columns.clone();
+    let plans = projected.iter().map(|leg| Arc::clone(&leg.plan)).collect();
+    let union = UnionPlan::try_new_with_loose_types(plans).at(span)?;
+    Ok(projected[0].derived(LogicalPlan::Union(union), columns))
 }
 
 /// The columns of the result, each with the name that it has in the legs: a name of several types
