@@ -46,6 +46,11 @@ pub fn parse(text: &str) -> Result<kql::ast::Query, Failure> {
     }
 }
 
+/// What went wrong while a query ran, as callers understand it.
+pub fn failure(error: &DataFusionError) -> Failure {
+    crate::fail::of(error)
+}
+
 /// Binds and plans a query.
 ///
 /// # Errors

@@ -9,7 +9,9 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         return None;
     }
     let wanted = name.to_lowercase();
-    let allowed = (wanted.chars().count() / 3).clamp(1, 4);
+    // One letter for another is a slip in a word, and another name where there is no other letter.
+    let letters = wanted.chars().count();
+    let allowed = (letters / 3).clamp(1, 4).min(letters - 1);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         if candidate.len().abs_diff(name.len()) > 12 {
@@ -65,5 +67,7 @@ mod tests {
         );
         assert_eq!(nearest("Zebra", columns), None);
         assert_eq!(nearest("", columns), None);
+        assert_eq!(nearest("y", ["g", "Y"]), Some("Y"));
+        assert_eq!(nearest("y", ["g", "x"]), None);
     }
 }

@@ -295,8 +295,7 @@ fn arguments<'q>(
                 let found = parameters.iter().position(|p| p.name.text == name.text);
                 found.ok_or_else(|| {
                     let names = parameters.iter().map(|p| p.name.text.as_str());
-                    let message =
-                        format!("`{}` has no parameter `{}`", call.name.text, name.text);
+                    let message = format!("`{}` has no parameter `{}`", call.name.text, name.text);
                     Diagnostic::error(Code::Semantic, name.span, message)
                         .with_hint_opt(kql::suggest::did_you_mean(&name.text, names))
                 })?

@@ -53,6 +53,9 @@ pub(crate) enum Mode {
     Filter,
 }
 
+/// Most columns that an error lists where no name is near the unknown one.
+const COLUMNS_SHOWN_MAX: usize = 10;
+
 impl Binder<'_> {
     /// Binds an expression.
     pub(crate) fn scalar<'q>(
@@ -194,10 +197,12 @@ impl Binder<'_> {
         let columns = columns
             .iter()
             .filter(|c| c.visible != crate::relation::Visible::Never);
-        let candidates = columns
-            .map(|c| c.name.as_str())
-            .chain(bindings.keys().copied());
-        let hint = suggest::did_you_mean(name, candidates);
+        let columns: Vec<&str> = columns.map(|c| c.name.as_str()).collect();
+        let candidates = columns.iter().copied().chain(bindings.keys().copied());
+        let hint = suggest::did_you_mean(name, candidates).or_else(|| {
+            let few = (1..=COLUMNS_SHOWN_MAX).contains(&columns.len());
+            few.then(|| format!("the columns are `{}`", columns.join("`, `")))
+        });
         let what = if row.columns.is_some() {
             "column"
         } else {

@@ -296,7 +296,8 @@ impl Relation {
 
     /// The first rows in order, or any if there is none.
     pub(crate) fn limit(self, count: usize, span: Span) -> Result<Self> {
-        let builder = if self.order.is_empty() {
+        // DataFusion has no heap of no rows.
+        let builder = if self.order.is_empty() || count == 0 {
             self.builder().limit(0, Some(count))
         } else {
             self.builder()
