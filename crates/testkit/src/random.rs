@@ -83,9 +83,11 @@ fn table(random: &mut Random, table_name: &str, rows_max: usize) -> TestTable {
         .iter()
         .map(|(name, ty)| schema::arrow::field(name, *ty))
         .collect();
+    // No row of one table has the id of one of the other.
+    let first_id = if table_name == "A" { 0 } else { 1_000_000 };
     let arrays = COLUMNS
         .iter()
-        .map(|(name, ty)| column(random, name, *ty, rows))
+        .map(|(name, ty)| column(random, name, *ty, rows, first_id))
         .collect();
     let schema = Arc::new(arrow::datatypes::Schema::new(fields));
     let batch = RecordBatch::try_new(schema, arrays).expect("the arrays fit their columns");
