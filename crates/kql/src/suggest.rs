@@ -47,6 +47,46 @@ pub fn did_you_mean<'a>(
     nearest(name, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
+/// Words that names of all kinds end with, and that say nothing of what they mean.
+const COMMON_WORDS: [&str; 4] = ["type", "name", "time", "count"];
+
+/// The candidates that share a word with `name`, as `ResultSignature` does with `ResultType`.
+pub fn related<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> impl Iterator<Item = &'a str> {
+    let wanted = words(name);
+    candidates.into_iter().filter(move |candidate| {
+        let shared = words(candidate)
+            .into_iter()
+            .filter(|word| wanted.contains(word));
+        shared
+            .into_iter()
+            .any(|word| word.len() >= 4 && !COMMON_WORDS.contains(&&*word))
+    })
+}
+
+/// The words of a name, in lower case: `JobErrorMessage` has three.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut was_lower = false;
+    for c in name.chars().take(200) {
+        if !c.is_alphanumeric() {
+            was_lower = false;
+            words.push(String::new());
+            continue;
+        }
+        if words.is_empty() || (c.is_uppercase() && was_lower) {
+            words.push(String::new());
+        }
+        was_lower = c.is_lowercase();
+        if let Some(word) = words.last_mut() {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +109,18 @@ mod tests {
         assert_eq!(nearest("", columns), None);
         assert_eq!(nearest("y", ["g", "Y"]), Some("Y"));
         assert_eq!(nearest("y", ["g", "x"]), None);
+    }
+
+    #[test]
+    fn related_names_share_a_word_that_means_something() {
+        let columns = [
+            "ResultSignature",
+            "EventType",
+            "OperationName",
+            "result_code",
+        ];
+        let found: Vec<&str> = related("ResultType", columns).collect();
+        assert_eq!(found, ["ResultSignature", "result_code"]);
+        assert_eq!(related("Level", columns).count(), 0);
     }
 }

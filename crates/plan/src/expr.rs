@@ -54,7 +54,7 @@ pub(crate) enum Mode {
 }
 
 /// Most columns that an error lists where no name is near the unknown one.
-const COLUMNS_SHOWN_MAX: usize = 10;
+const COLUMNS_SHOWN_MAX: usize = 40;
 
 impl Binder<'_> {
     /// Binds an expression.
@@ -199,10 +199,7 @@ impl Binder<'_> {
             .filter(|c| c.visible != crate::relation::Visible::Never);
         let columns: Vec<&str> = columns.map(|c| c.name.as_str()).collect();
         let candidates = columns.iter().copied().chain(bindings.keys().copied());
-        let hint = suggest::did_you_mean(name, candidates).or_else(|| {
-            let few = (1..=COLUMNS_SHOWN_MAX).contains(&columns.len());
-            few.then(|| format!("the columns are `{}`", columns.join("`, `")))
-        });
+        let hint = suggest::did_you_mean(name, candidates).or_else(|| column_hint(name, &columns));
         let what = if row.columns.is_some() {
             "column"
         } else {
@@ -474,4 +471,25 @@ pub(crate) fn balanced(op: LogicalOp, operands: Vec<Expr>) -> Expr {
         level = next;
     }
     level.pop().unwrap_or_else(|| lit(op == LogicalOp::And))
+}
+
+/// What may be meant where no name is near: columns that share a word, else all there are.
+fn column_hint(name: &str, columns: &[&str]) -> Option<String> {
+    let own = columns
+        .iter()
+        .copied()
+        .filter(|c| !schema::table::is_standard(c));
+    let own: Vec<&str> = own.collect();
+    let related: Vec<&str> = suggest::related(name, own.iter().copied())
+        .take(3)
+        .collect();
+    match (related.as_slice(), own.as_slice()) {
+        ([one], _) => Some(format!("did you mean `{one}`?")),
+        ([_, ..], _) => Some(format!("did you mean one of `{}`?", related.join("`, `"))),
+        ([], []) => None,
+        ([], all) if all.len() <= COLUMNS_SHOWN_MAX => {
+            Some(format!("the columns are `{}`", all.join("`, `")))
+        }
+        ([], all) => Some(format!("`getschema` lists the {} columns", all.len())),
+    }
 }

@@ -71,6 +71,11 @@ const STANDARD: [(&str, Type, Origin, bool); 10] = [
     (ADDITIONAL_FIELDS, Type::Dynamic, Origin::Stored, true),
 ];
 
+/// Whether a column stands in every table, so that its name says nothing of one.
+pub fn is_standard(name: &str) -> bool {
+    STANDARD.iter().any(|(standard, ..)| *standard == name)
+}
+
 impl Table {
     /// A table of the given columns and the standard ones that are not among them.
     pub fn new(name: impl Into<String>, columns: impl IntoIterator<Item = (String, Type)>) -> Self {
