@@ -1,27 +1,24 @@
 //! The `Query` service: one question in, a stream of rows and a summary out.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use arrow::datatypes::SchemaRef;
 use catalog::{Catalog, Resolved, Scope, State};
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use engine::{Channels, QueryStats, Session};
-use futures::{Stream, StreamExt};
+use futures::FutureExt;
 use plan::QueryContext;
 use proto::failure::{Code, Failure};
 use proto::v1;
-use proto::v1::execute_response::Part;
-use proto::v1::incomplete::Reason;
 use proto::v1::shard_client::ShardClient;
 use records::Mapping;
 use tonic::{Request, Response, Status};
 use url::Url;
 use uuid::Uuid;
 
+use crate::answer::{Answer, Bounds, Responses, columns, warnings};
 use crate::ask::{self, Prepared};
 use crate::{CatalogHost, Config, encode};
 
@@ -78,15 +75,15 @@ impl Coordinator {
 }
 
 /// What a query runs with, fixed once.
-struct Context {
-    id: Uuid,
-    began: Instant,
-    deadline: tokio::time::Instant,
-    timeout: Duration,
-    state: Arc<State>,
+pub(crate) struct Context {
+    pub(crate) id: Uuid,
+    pub(crate) began: Instant,
+    pub(crate) deadline: tokio::time::Instant,
+    pub(crate) timeout: Duration,
+    pub(crate) state: Arc<State>,
     scope: Resolved,
     binding: QueryContext,
-    stats: Arc<QueryStats>,
+    pub(crate) stats: Arc<QueryStats>,
     /// Lets go of the query's snapshots when it ends.
     _release: Release,
 }
@@ -171,7 +168,7 @@ impl Coordinator {
         );
         let rows_max = self.config.subquery_rows_max;
         let prepared = ask::prepare(session, text, query, &host, &context.binding, rows_max);
-        let prepared = tokio::time::timeout_at(context.deadline, prepared).await;
+        let prepared = tokio::time::timeout_at(context.deadline, guarded(prepared)).await;
         prepared
             .unwrap_or_else(|_| Err(timed_out(context.timeout)))
             .map_err(|failure| name_shard(failure, context))
@@ -180,7 +177,7 @@ impl Coordinator {
 
 #[tonic::async_trait]
 impl v1::query_server::Query for Coordinator {
-    type ExecuteStream = Pin<Box<dyn Stream<Item = Result<v1::ExecuteResponse, Status>> + Send>>;
+    type ExecuteStream = Responses;
 
     async fn execute(
         &self,
@@ -199,9 +196,11 @@ impl v1::query_server::Query for Coordinator {
         let prepared = self
             .prepare(&context, &session, &request.kql, &query)
             .await?;
-        let stream = session
-            .run(Arc::clone(&prepared.physical))
-            .map_err(|error| name_shard(crate::fail::of(&error), &context))?;
+        let run = async {
+            let stream = session.run(Arc::clone(&prepared.physical));
+            stream.map_err(|error| name_shard(crate::fail::of(&error), &context))
+        };
+        let stream = guarded(run).await?;
         let bounds = Bounds {
             rows: if request.rows_max == 0 {
                 self.config.rows_max
@@ -250,207 +249,23 @@ impl v1::query_server::Query for Coordinator {
     }
 }
 
-struct Bounds {
-    rows: u64,
-    bytes: u64,
-}
-
-/// An answer on its way.
-struct Answer {
-    text: String,
-    context: Context,
-    prepared: Prepared,
-    parsing: Duration,
-    schema: SchemaRef,
-    rows_format: bool,
-    bounds: Bounds,
-    rows: u64,
-    bytes: u64,
-    incomplete: Vec<v1::Incomplete>,
-}
-
-type Responses = Pin<Box<dyn Stream<Item = Result<v1::ExecuteResponse, Status>> + Send>>;
-
-impl Answer {
-    /// The header, the rows, the summary. Dropping the stream ends the query everywhere.
-    fn responses(mut self, mut batches: SendableRecordBatchStream) -> Result<Responses, Status> {
-        let internal = |error: arrow::error::ArrowError| {
-            Status::from(Failure::new(Code::Internal, error.to_string()))
-        };
-        let mut writer = match self.rows_format {
-            true => None,
-            false => Some(proto::ipc::Writer::new(&self.schema).map_err(internal)?),
-        };
-        let header = v1::Header {
-            query_id: self.context.id.to_string(),
-            columns: columns(&self.prepared),
-        };
-        let (send, receive) = futures::channel::mpsc::channel(1);
-        let produce = async move {
-            let mut send = Sender(send);
-            send.part(Part::Header(header)).await?;
-            while let Some(batch) = self.next(&mut batches).await? {
-                match &mut writer {
-                    None => {
-                        for rows in encode::rows(&batch, &self.prepared.bound.columns) {
-                            send.part(Part::Rows(rows)).await?;
-                        }
-                    }
-                    Some(writer) => {
-                        for piece in writer.write(&batch).map_err(internal)? {
-                            send.part(Part::Arrow(piece.into())).await?;
-                        }
-                    }
-                }
-                if !self.incomplete.is_empty() {
-                    break;
-                }
-            }
-            drop(batches);
-            if let Some(writer) = writer {
-                for piece in writer.finish().map_err(internal)? {
-                    send.part(Part::Arrow(piece.into())).await?;
-                }
-            }
-            send.part(Part::Summary(self.summary())).await
-        };
-        // Producer and channel are polled together: whoever drops the stream drops both.
-        let failed = futures::stream::once(produce)
-            .filter_map(|result: Result<(), Status>| std::future::ready(result.err()))
-            .map(Err);
-        Ok(Box::pin(futures::stream::select(receive.map(Ok), failed)))
-    }
-
-    /// The next rows, cut where the answer is full.
-    async fn next(
-        &mut self,
-        batches: &mut SendableRecordBatchStream,
-    ) -> Result<Option<arrow::array::RecordBatch>, Failure> {
-        let next = tokio::time::timeout_at(self.context.deadline, batches.next()).await;
-        let Some(batch) = next.map_err(|_| timed_out(self.context.timeout))? else {
-            return Ok(None);
-        };
-        let batch = batch.map_err(|error| name_shard(crate::fail::of(&error), &self.context))?;
-        let batch = encode::shaped(&batch, &self.schema)
-            .map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
-        let rows = batch.num_rows() as u64;
-        let bytes = encode::bytes(&batch);
-        let (rows_left, bytes_left) = (
-            self.bounds.rows - self.rows,
-            self.bounds.bytes.saturating_sub(self.bytes),
-        );
-        let kept = if bytes > bytes_left {
-            self.cut(Reason::BytesMax, format!("{} bytes", self.bounds.bytes));
-            // Rows differ in size; their mean is near enough for a bound.
-            (rows * bytes_left / bytes.max(1)).min(rows_left)
-        } else {
-            rows.min(rows_left)
-        };
-        if rows > rows_left && kept == rows_left {
-            self.cut(Reason::RowsMax, format!("{} rows", self.bounds.rows));
-        }
-        self.rows += kept;
-        self.bytes += if kept == rows {
-            bytes
-        } else {
-            bytes * kept / rows.max(1)
-        };
-        let kept = usize::try_from(kept).unwrap_or(usize::MAX);
-        Ok(Some(batch.slice(0, kept.min(batch.num_rows()))))
-    }
-
-    fn cut(&mut self, reason: Reason, bound: String) {
-        if self.incomplete.is_empty() {
-            let message = format!("the answer was cut off at {bound}");
-            let reason = reason.into();
-            self.incomplete.push(v1::Incomplete {
-                reason,
-                message,
-                workspace: String::new(),
-            });
-        }
-    }
-
-    fn summary(self) -> v1::Summary {
-        let shards = self.context.stats.shards();
-        let total = self.context.began.elapsed();
-        let before = self.parsing + self.prepared.planning + self.prepared.subqueries;
-        let duration = |duration| Some(proto::convert::duration(duration));
-        let statistics = v1::Statistics {
-            parse: duration(self.parsing),
-            plan: duration(self.prepared.planning),
-            subqueries: duration(self.prepared.subqueries),
-            execute: duration(total.saturating_sub(before)),
-            total: duration(total),
-            shard_bytes: shards.iter().map(|shard| shard.bytes).sum(),
-            shard_rows: shards.iter().map(|shard| shard.rows).sum(),
-            bytes: self.bytes,
-        };
-        let visualization = self.prepared.bound.visualization.as_ref();
-        v1::Summary {
-            rows: self.rows,
-            incomplete: self.incomplete,
-            shards: shards
-                .into_iter()
-                .map(|shard| shard_status(shard, &self.context.state))
-                .collect(),
-            warnings: warnings(&self.text, &self.prepared),
-            statistics: Some(statistics),
-            visualization: visualization.map(|visualization| v1::Visualization {
-                chart: visualization.chart.clone(),
-                properties: visualization.properties.iter().cloned().collect(),
-            }),
-            ordered: self.prepared.bound.ordered,
-        }
-    }
-}
-
-struct Sender(futures::channel::mpsc::Sender<v1::ExecuteResponse>);
-
-impl Sender {
-    async fn part(&mut self, part: Part) -> Result<(), Status> {
-        let response = v1::ExecuteResponse { part: Some(part) };
-        let sent = futures::SinkExt::send(&mut self.0, response).await;
-        sent.map_err(|_| Failure::new(Code::Cancelled, "the caller went away").into())
-    }
-}
-
-fn columns(prepared: &Prepared) -> Vec<v1::Column> {
-    let columns = prepared.bound.columns.iter();
-    columns
-        .map(|(name, ty)| v1::Column {
-            name: name.clone(),
-            r#type: ty.name().to_owned(),
-        })
-        .collect()
-}
-
-fn warnings(text: &str, prepared: &Prepared) -> Vec<v1::Diagnostic> {
-    let warnings = prepared.bound.warnings.iter();
-    warnings
-        .map(|warning| proto::convert::diagnostic(text, warning))
-        .collect()
-}
-
-fn shard_status(shard: engine::ShardStats, state: &State) -> v1::ShardStatus {
-    let id = Uuid::try_parse(&shard.workspace).unwrap_or_default();
-    let workspace = state.workspaces.get(&id);
-    v1::ShardStatus {
-        workspace: workspace.map(|w| w.name().to_owned()).unwrap_or_default(),
-        resource_id: workspace
-            .map(|w| w.resource_id.to_string())
-            .unwrap_or_default(),
-        workspace_id: shard.workspace,
-        error: shard.error.unwrap_or_default(),
-        rows: shard.rows,
-        bytes: shard.bytes,
-        elapsed: Some(proto::convert::duration(shard.elapsed)),
-        rows_kept: false,
-    }
+/// A panic while a query is planned or run is that query's failure, and nobody else's.
+pub(crate) async fn guarded<T, E: From<Failure>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.unwrap_or_else(|panic| {
+        let cause = panic.downcast_ref::<String>().map(String::as_str);
+        let cause = cause
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("unknown");
+        tracing::error!(cause, "a query met a fault");
+        Err(Failure::new(Code::Internal, format!("the query met a fault: {cause}")).into())
+    })
 }
 
 /// Where a shard did not answer, says which.
-fn name_shard(failure: Failure, context: &Context) -> Failure {
+pub(crate) fn name_shard(failure: Failure, context: &Context) -> Failure {
     if !matches!(failure.code, Code::Unavailable | Code::Internal) {
         return failure;
     }
@@ -475,7 +290,7 @@ fn name_shard(failure: Failure, context: &Context) -> Failure {
     Failure { message, ..failure }
 }
 
-fn timed_out(timeout: Duration) -> Failure {
+pub(crate) fn timed_out(timeout: Duration) -> Failure {
     Failure::new(
         Code::Timeout,
         format!("the query took longer than {timeout:?}"),
