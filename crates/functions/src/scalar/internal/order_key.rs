@@ -97,7 +97,17 @@ mod tests {
 
     #[test]
     fn keys_lie_as_their_reals_do() {
-        let reals = [f64::NEG_INFINITY, f64::MIN, -1.5, -1e-300, 0.0, 1e-300, 1.5, f64::MAX, f64::INFINITY];
+        let reals = [
+            f64::NEG_INFINITY,
+            f64::MIN,
+            -1.5,
+            -1e-300,
+            0.0,
+            1e-300,
+            1.5,
+            f64::MAX,
+            f64::INFINITY,
+        ];
         let keys: Vec<i64> = reals.iter().map(|real| key(*real, true)).collect();
         assert!(keys.is_sorted_by(|a, b| a < b), "{keys:?}");
         let back: Vec<f64> = keys.into_iter().map(value).collect();
