@@ -16,7 +16,7 @@ quick: ## test the light crates, in seconds
 fmt: ## format the code
 	cargo fmt --all
 
-proto: ## generate the code of proto/ anew (needs protoc)
+proto: ## generate the code of proto/ anew
 	cargo run -q -p proto --example generate -- crates/proto/src/generated
 
 bless: ## accept the answers of the cases in tests/cases
