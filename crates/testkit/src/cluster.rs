@@ -24,7 +24,9 @@ use crate::{Deal, Rows, TestTable};
 /// A cluster whose shards hold test tables in memory.
 pub struct Cluster {
     session: Session,
-    host: Sharded,
+    tables: BTreeMap<String, Arc<Table>>,
+    shards: Vec<ShardRef>,
+    partitions: usize,
 }
 
 impl Cluster {
@@ -37,14 +39,28 @@ impl Cluster {
                 memory.tables.insert(table.table.name.clone(), rows);
             }
         }
+        let shards = memories.into_iter().enumerate().map(|(index, memory)| {
+            let tables = Arc::new(memory) as Arc<dyn LocalTables>;
+            (format!("shard-{index}"), tables)
+        });
+        let tables = tables.iter().map(|table| Arc::clone(&table.table));
+        Self::over(tables.collect(), shards.collect(), partitions)
+    }
+
+    /// A cluster over shards that hold the tables already, each by its workspace.
+    pub fn over(
+        tables: Vec<Arc<Table>>,
+        shards: Vec<(String, Arc<dyn LocalTables>)>,
+        partitions: usize,
+    ) -> Self {
         let mut channels = HashMap::new();
         let mut refs = Vec::new();
-        for (index, memory) in memories.into_iter().enumerate() {
+        for (index, (workspace, tables)) in shards.into_iter().enumerate() {
             let url: Url = format!("http://shard-{index}").parse().expect("a URL");
-            let routes = engine::worker::routes(Arc::new(memory), Arc::default(), "test");
+            let routes = engine::worker::routes(tables, Arc::default(), "test");
             channels.insert(url.clone(), proto::transport::in_process(routes));
             refs.push(ShardRef {
-                workspace: format!("shard-{index}"),
+                workspace,
                 url,
                 tenant_id: "tenant".to_owned(),
                 subscription_id: "subscription".to_owned(),
@@ -55,16 +71,20 @@ impl Cluster {
             ..SessionConfig::default()
         };
         let session = Session::new(&config, Arc::new(InProcess(channels)), Arc::default());
-        let tables = tables
-            .iter()
-            .map(|t| (t.table.name.clone(), Arc::clone(&t.table)));
+        let tables = tables.into_iter().map(|table| (table.name.clone(), table));
         Self {
             session: session.expect("the configuration is fine"),
-            host: Sharded {
-                tables: tables.collect(),
-                shards: refs,
-                partitions,
-            },
+            tables: tables.collect(),
+            shards: refs,
+            partitions,
+        }
+    }
+
+    /// What one query sees.
+    fn host(&self) -> Sharded<'_> {
+        Sharded {
+            cluster: self,
+            query: Uuid::new_v4(),
         }
     }
 
@@ -73,7 +93,7 @@ impl Cluster {
     /// # Errors
     /// What is wrong with the query.
     pub async fn ask(&self, text: &str, context: &QueryContext) -> Result<Rows, Failure> {
-        crate::node::run(&self.session, &self.host, text, context).await
+        crate::node::run(&self.session, &self.host(), text, context).await
     }
 
     /// Asks; gives the bytes of Arrow data that came from shards as well.
@@ -87,7 +107,7 @@ impl Cluster {
     ) -> Result<(Rows, u64), Failure> {
         let stats = Arc::new(QueryStats::default());
         let session = self.session.clone().with_stats(Arc::clone(&stats));
-        let rows = crate::node::run(&session, &self.host, text, context).await?;
+        let rows = crate::node::run(&session, &self.host(), text, context).await?;
         Ok((rows, stats.shards().iter().map(|shard| shard.bytes).sum()))
     }
 
@@ -98,23 +118,24 @@ impl Cluster {
     pub async fn plan(&self, text: &str, context: &QueryContext) -> Result<String, Failure> {
         let query = coordinator::ask::parse(text)?;
         let rows_max = plan::IN_VALUES_MAX;
+        let host = self.host();
         let prepared =
-            coordinator::ask::prepare(&self.session, text, &query, &self.host, context, rows_max);
+            coordinator::ask::prepare(&self.session, text, &query, &host, context, rows_max);
         Ok(engine::session::display(&prepared.await?.physical))
     }
 }
 
-struct Sharded {
-    tables: BTreeMap<String, Arc<Table>>,
-    shards: Vec<ShardRef>,
-    partitions: usize,
+struct Sharded<'a> {
+    cluster: &'a Cluster,
+    query: Uuid,
 }
 
-impl Host for Sharded {
+impl Host for Sharded<'_> {
     fn table(&self, _: Option<&str>, name: &str) -> Result<HostTable, NoTable> {
-        let table = self.tables.get(name).ok_or(NoTable::Table)?;
-        let (shards, query) = (self.shards.clone(), Uuid::nil());
-        let provider = ShardTable::new(Arc::clone(table), shards, query, self.partitions);
+        let cluster = self.cluster;
+        let table = cluster.tables.get(name).ok_or(NoTable::Table)?;
+        let shards = cluster.shards.clone();
+        let provider = ShardTable::new(Arc::clone(table), shards, self.query, cluster.partitions);
         Ok(HostTable {
             table: Arc::clone(table),
             source: engine::session::source(Arc::new(provider)),
@@ -122,7 +143,7 @@ impl Host for Sharded {
     }
 
     fn table_names(&self) -> Vec<String> {
-        self.tables.keys().cloned().collect()
+        self.cluster.tables.keys().cloned().collect()
     }
 
     fn values(&self, rows: RecordBatch) -> Arc<dyn TableSource> {

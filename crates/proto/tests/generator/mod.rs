@@ -10,7 +10,8 @@ use prost::Message as _;
 /// If a file of `proto/` is wrong, or `out` can't be written.
 pub(crate) fn generate(out: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
-    let files = ["query", "ingest", "catalog", "shard"].map(|name| format!("loggia/v1/{name}.proto"));
+    let files =
+        ["query", "ingest", "catalog", "shard"].map(|name| format!("loggia/v1/{name}.proto"));
     let mut compiler = protox::Compiler::new([root])?;
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(files)?;
