@@ -46,3 +46,7 @@ proto: ## generate the code of proto/ anew
 bless: ## accept the present answers and plans of tests/cases and tests/snapshots
 	LOGGIA_BLESS=1 cargo test --locked -p loggia --test all every_case
 	INSTA_UPDATE=always cargo test --locked -p loggia --test all plans
+
+bench: ## four shards beside one DataFusion, in one run
+	@deploy/need.sh cc
+	cargo bench --locked -p testkit --bench shards

@@ -23,8 +23,13 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node with some tables.
+    /// A node with some tables, each in one partition.
     pub fn new(tables: &[TestTable]) -> Self {
+        Self::partitioned(tables, 1)
+    }
+
+    /// A node with some tables, each in `partitions` partitions.
+    pub fn partitioned(tables: &[TestTable], partitions: usize) -> Self {
         let config = SessionConfig {
             target_partitions: 2,
             ..SessionConfig::default()
@@ -37,6 +42,7 @@ impl Node {
             session: session.expect("the configuration is fine"),
             host: Local {
                 tables: tables.collect(),
+                partitions,
             },
         }
     }
@@ -52,12 +58,19 @@ impl Node {
 
 struct Local {
     tables: BTreeMap<String, TestTable>,
+    partitions: usize,
 }
 
 impl Host for Local {
     fn table(&self, _: Option<&str>, name: &str) -> Result<HostTable, NoTable> {
         let table = self.tables.get(name).ok_or(NoTable::Table)?;
-        let rows = MemTable::try_new(table.rows.schema(), vec![vec![table.rows.clone()]]);
+        let piece = table.rows.num_rows().div_ceil(self.partitions).max(1);
+        let starts = (0..table.rows.num_rows().max(1)).step_by(piece);
+        let pieces = starts.map(|start| {
+            let length = piece.min(table.rows.num_rows() - start);
+            vec![table.rows.slice(start, length)]
+        });
+        let rows = MemTable::try_new(table.rows.schema(), pieces.collect());
         let rows = rows.expect("the rows are of their own schema");
         Ok(HostTable {
             table: Arc::clone(&table.table),
