@@ -98,10 +98,41 @@ pub(crate) struct Binder<'a> {
     pub(crate) fields: Fields,
 }
 
+/// A tabular expression statement, its place and what it may name.
+type Last<'q> = (&'q ast::Pipeline, Span, Scope<'q>);
+
+/// A call of a function of the query: without parentheses, it has no arguments.
+#[derive(Clone, Copy)]
+pub(crate) struct Callee<'c, 'q> {
+    pub(crate) name: &'c str,
+    pub(crate) span: Span,
+    pub(crate) args: &'q [ast::NamedExpr],
+}
+
+impl<'q> Callee<'q, 'q> {
+    pub(crate) fn of(call: &'q ast::Call) -> Self {
+        Self {
+            name: &call.name.text,
+            span: call.name.span,
+            args: &call.args,
+        }
+    }
+}
+
+impl<'c> Callee<'c, '_> {
+    pub(crate) fn bare(name: &'c str, span: Span) -> Self {
+        Self {
+            name,
+            span,
+            args: &[],
+        }
+    }
+}
+
 impl Binder<'_> {
     fn query(&mut self, query: &ast::Query) -> Result<BoundQuery> {
-        let (scope, last) = self.statements(&query.statements, Scope::default())?;
-        let Some((pipeline, span)) = last else {
+        let (_, last) = self.statements(&query.statements, Scope::default())?;
+        let Some((pipeline, span, scope)) = last else {
             let span = query
                 .statements
                 .last()
@@ -128,17 +159,20 @@ impl Binder<'_> {
         })
     }
 
-    /// Takes in statements; gives the scope after them and the last tabular expression.
+    /// Takes in statements; gives the scope after them and the last tabular expression, with the
+    /// scope that it stands in.
     fn statements<'q>(
         &mut self,
         statements: &'q [ast::Statement],
         mut scope: Scope<'q>,
-    ) -> Result<(Scope<'q>, Option<(&'q ast::Pipeline, Span)>)> {
+    ) -> Result<(Scope<'q>, Option<Last<'q>>)> {
         let mut last = None;
         for statement in statements {
             match &statement.kind {
                 StatementKind::Let(binding) => scope = self.let_statement(binding, &scope)?,
-                StatementKind::Query(pipeline) => last = Some((pipeline, statement.span)),
+                StatementKind::Query(pipeline) => {
+                    last = Some((pipeline, statement.span, scope.clone()));
+                }
                 // Options steer Kusto's engine; none changes what an answer means here.
                 StatementKind::Set { .. } => {}
                 StatementKind::QueryParameters(parameters) => {
@@ -200,7 +234,7 @@ impl Binder<'_> {
     /// Binds the arguments of a user function to its parameters and its statements after them.
     pub(crate) fn enter_function<'q>(
         &mut self,
-        call: &'q ast::Call,
+        callee: Callee<'_, 'q>,
         function: &'q ast::Function,
         defined_in: &Scope<'q>,
         caller: &Scope<'q>,
@@ -210,16 +244,16 @@ impl Binder<'_> {
         self.calls += 1;
         if self.calls > CALLS_MAX {
             let message = format!("functions call each other more than {CALLS_MAX} deep");
-            return Err(error(Code::Limit, call.name.span, message));
+            return Err(error(Code::Limit, callee.span, message));
         }
         let mut scope = defined_in.clone();
         let mut piped = piped;
-        let args = arguments(call, function, piped.is_some())?;
+        let args = arguments(callee, function, piped.is_some())?;
         for (parameter, arg) in function.parameters.iter().zip(args) {
             let binding = match (&parameter.kind, piped.take(), arg) {
                 (ParameterKind::Scalar(..), Some(_), _) => {
-                    let message = format!("`{}` takes no table", call.name.text);
-                    return Err(error(Code::Type, call.name.span, message));
+                    let message = format!("`{}` takes no table", callee.name);
+                    return Err(error(Code::Type, callee.span, message));
                 }
                 (_, Some(relation), _) => Binding::Relation(Box::new(relation)),
                 (ParameterKind::Scalar(ty, _), None, Some(arg)) => {
@@ -227,7 +261,7 @@ impl Binder<'_> {
                     Binding::Scalar(self.convert(value, *ty, arg.span)?)
                 }
                 (ParameterKind::Scalar(ty, Some(default)), None, None) => {
-                    Binding::Scalar(self.default_value(*ty, default, call.name.span)?)
+                    Binding::Scalar(self.default_value(*ty, default, callee.span)?)
                 }
                 (ParameterKind::AnyTable, None, Some(arg)) => {
                     Binding::Relation(Box::new(self.table_expr(arg, caller)?))
@@ -237,7 +271,7 @@ impl Binder<'_> {
                     check_columns(&relation, columns, arg.span)?;
                     Binding::Relation(Box::new(relation))
                 }
-                (_, None, None) => return Err(missing_argument(call, parameter)),
+                (_, None, None) => return Err(missing_argument(callee, parameter)),
             };
             scope = scope.with(&parameter.name.text, binding);
         }
@@ -280,7 +314,7 @@ impl Binder<'_> {
 
 /// The argument of each parameter: those without a name in order, then those with one.
 fn arguments<'q>(
-    call: &'q ast::Call,
+    callee: Callee<'_, 'q>,
     function: &ast::Function,
     piped: bool,
 ) -> Result<Vec<Option<&'q ast::Expr>>> {
@@ -288,14 +322,14 @@ fn arguments<'q>(
     let mut args = vec![None; parameters.len()];
     let mut next = usize::from(piped);
     let mut named = false;
-    for arg in &call.args {
+    for arg in callee.args {
         let place = match &arg.names {
             ast::Names::One(name) => {
                 named = true;
                 let found = parameters.iter().position(|p| p.name.text == name.text);
                 found.ok_or_else(|| {
                     let names = parameters.iter().map(|p| p.name.text.as_str());
-                    let message = format!("`{}` has no parameter `{}`", call.name.text, name.text);
+                    let message = format!("`{}` has no parameter `{}`", callee.name, name.text);
                     Diagnostic::error(Code::Semantic, name.span, message)
                         .with_hint_opt(kql::suggest::did_you_mean(&name.text, names))
                 })?
@@ -312,11 +346,11 @@ fn arguments<'q>(
         let Some(slot) = args.get_mut(place) else {
             let message = format!(
                 "`{}` takes at most {} arguments, found {}",
-                call.name.text,
+                callee.name,
                 parameters.len(),
-                call.args.len() + usize::from(piped)
+                callee.args.len() + usize::from(piped)
             );
-            return Err(error(Code::Arity, call.name.span, message));
+            return Err(error(Code::Arity, callee.span, message));
         };
         if slot.replace(&arg.expr).is_some() || (piped && place == 0) {
             let name = &parameters[place].name.text;
@@ -338,12 +372,12 @@ pub(crate) fn no_names(call: &ast::Call) -> Result<()> {
     Ok(())
 }
 
-fn missing_argument(call: &ast::Call, parameter: &ast::Parameter) -> Stop {
+fn missing_argument(callee: Callee<'_, '_>, parameter: &ast::Parameter) -> Stop {
     let message = format!(
         "`{}` needs a value for `{}`",
-        call.name.text, parameter.name.text
+        callee.name, parameter.name.text
     );
-    error(Code::Arity, call.name.span, message)
+    error(Code::Arity, callee.span, message)
 }
 
 fn check_columns(relation: &Relation, columns: &[ast::ColumnDecl], span: Span) -> Result<()> {

@@ -13,7 +13,7 @@ use kql::ast::{self, BinaryOp, ExprKind, Literal, LogicalOp, UnaryOp};
 use kql::{Code, Span, Type, suggest};
 
 use crate::aggregates::Groups;
-use crate::binder::Binder;
+use crate::binder::{Binder, Callee};
 use crate::error::{At, Result, error, error_with_hint, unsupported};
 use crate::relation::Relation;
 use crate::scope::{Binding, Scope};
@@ -168,12 +168,11 @@ impl Binder<'_> {
         }
         match scope.get(name) {
             Some(Binding::Scalar(value)) => Ok(value.clone()),
-            Some(Binding::Function(..)) => Err(error_with_hint(
-                Code::Type,
-                span,
-                format!("`{name}` is a function"),
-                format!("call it: `{name}(…)`"),
-            )),
+            Some(Binding::Function(function, defined_in)) => {
+                let (function, defined_in) = (*function, defined_in.clone());
+                let callee = Callee::bare(name, span);
+                self.call_function(callee, function, &defined_in, scope, row)
+            }
             Some(Binding::Tabular(..) | Binding::Relation(_)) => Err(error_with_hint(
                 Code::Type,
                 span,

@@ -20,7 +20,7 @@ pub(crate) mod union;
 use kql::ast::{self, OperatorKind as Kind};
 use kql::{Code, Span};
 
-use crate::binder::Binder;
+use crate::binder::{Binder, Callee};
 use crate::error::{Result, error, unsupported};
 use crate::expr::Row;
 use crate::relation::Relation;
@@ -123,7 +123,7 @@ fn invoke<'q>(
     let call = &invocation.call;
     match scope.get(&call.name.text).cloned() {
         Some(Binding::Function(function, defined_in)) => {
-            binder.call_table_function(call, function, &defined_in, scope, Some(input))
+            binder.call_table_function(Callee::of(call), function, &defined_in, scope, Some(input))
         }
         _ => {
             let message = format!("`{}` is no function of this query", call.name.text);

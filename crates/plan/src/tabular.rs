@@ -11,7 +11,7 @@ use kql::{Code, Diagnostic, Span, Type, suggest};
 use schema::arrow::data_type;
 use schema::table::TIME_GENERATED;
 
-use crate::binder::Binder;
+use crate::binder::{Binder, Callee};
 use crate::error::{At, Result, Stop, error, error_with_hint, unsupported};
 use crate::host::{HostTable, NoTable};
 use crate::operators;
@@ -65,6 +65,9 @@ impl Binder<'_> {
         match &expr.kind {
             ExprKind::Pipeline(_) | ExprKind::DataTable(_) | ExprKind::ExternalData(_) => true,
             ExprKind::Name(name) => match scope.get(name) {
+                Some(Binding::Function(function, inner)) => {
+                    self.is_tabular_function(function, inner)
+                }
                 Some(binding) => matches!(binding, Binding::Tabular(..) | Binding::Relation(_)),
                 None => self.host.table(None, name).is_ok(),
             },
@@ -161,12 +164,10 @@ impl Binder<'_> {
                 format!("`{name}` is a value, not a table"),
                 format!("`print {name}` makes a table of it"),
             )),
-            Some(Binding::Function(..)) => Err(error_with_hint(
-                Code::Type,
-                span,
-                format!("`{name}` is a function"),
-                format!("call it: `{name}()`"),
-            )),
+            Some(Binding::Function(function, defined_in)) => {
+                let callee = Callee::bare(name, span);
+                self.call_table_function(callee, function, &defined_in, scope, None)
+            }
             None => match self.host.table(None, name) {
                 Ok(table) => self.scan(table, span),
                 Err(_) => Err(self.unknown_table(name, span, scope)),
@@ -217,7 +218,8 @@ impl Binder<'_> {
     ) -> Result<Relation> {
         let name = call.name.text.as_str();
         if let Some(Binding::Function(function, defined_in)) = scope.get(name).cloned() {
-            return self.call_table_function(call, function, &defined_in, scope, None);
+            let callee = Callee::of(call);
+            return self.call_table_function(callee, function, &defined_in, scope, None);
         }
         match (name, call.args.as_slice()) {
             ("table", [arg, ..]) => {
@@ -255,14 +257,14 @@ impl Binder<'_> {
     /// Calls a function whose body is a table; `piped` is its first argument after `invoke`.
     pub(crate) fn call_table_function<'q>(
         &mut self,
-        call: &'q Call,
+        callee: Callee<'_, 'q>,
         function: &'q ast::Function,
         defined_in: &Scope<'q>,
         scope: &Scope<'q>,
         piped: Option<Relation>,
     ) -> Result<Relation> {
         let row = crate::expr::Row::NONE;
-        let inner = self.enter_function(call, function, defined_in, scope, row, piped)?;
+        let inner = self.enter_function(callee, function, defined_in, scope, row, piped)?;
         let mut relation = self.table_expr(&function.body, &inner)?;
         relation.name = None;
         self.leave_function();

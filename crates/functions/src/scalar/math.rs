@@ -408,16 +408,24 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
     // unless its sign is set.
     ScalarFunction::new(
         "__sort_key",
-        "A real that sorts as KQL does",
-        &[Overload::new(&[Is(Real)], Real, |a| {
-            let x = a.f64(0)?;
-            args::reals(a.rows(), |row| {
-                x.get(row)
-                    .map(|x| if x.is_nan() { -f64::NAN.abs() } else { x + 0.0 })
-            })
-        })],
+        "A real that sorts as KQL does, NaN below all numbers",
+        &[Overload::new(&[Is(Real)], Real, |a| sort_key(a, -1.0))],
+    ),
+    ScalarFunction::new(
+        "__sort_key_nan_above",
+        "A real that sorts as KQL does, NaN above all numbers",
+        &[Overload::new(&[Is(Real)], Real, |a| sort_key(a, 1.0))],
     ),
 ];
+
+/// Reals with one zero and one NaN, whose sign says where it sorts.
+fn sort_key(a: &Args<'_>, sign: f64) -> Result<ArrayRef> {
+    let x = a.f64(0)?;
+    args::reals(a.rows(), |row| {
+        let key = |x: f64| if x.is_nan() { f64::NAN.copysign(sign) } else { x + 0.0 };
+        x.get(row).map(key)
+    })
+}
 
 fn logarithm(a: &Args<'_>, op: fn(f64) -> f64) -> Result<ArrayRef> {
     let x = a.f64(0)?;

@@ -6,12 +6,27 @@ use kql::{Code, Diagnostic, Span, Type, suggest};
 
 use super::{Row, special};
 use crate::aggregates;
-use crate::binder::Binder;
+use crate::binder::{Binder, Callee};
 use crate::error::{Result, Stop, error, error_with_hint};
 use crate::scope::{Binding, Scope};
 use crate::typed::Typed;
 
 impl Binder<'_> {
+    /// Calls a function of the query whose body is a value.
+    pub(super) fn call_function<'q>(
+        &mut self,
+        callee: Callee<'_, 'q>,
+        function: &'q ast::Function,
+        defined_in: &Scope<'q>,
+        scope: &Scope<'q>,
+        row: Row<'_>,
+    ) -> Result<Typed> {
+        let inner = self.enter_function(callee, function, defined_in, scope, row, None)?;
+        let value = self.scalar(&function.body, &inner, row)?;
+        self.leave_function();
+        Ok(value)
+    }
+
     pub(super) fn call<'q>(
         &mut self,
         call: &'q Call,
@@ -22,10 +37,7 @@ impl Binder<'_> {
         let name = call.name.text.as_str();
         if let Some(Binding::Function(function, defined_in)) = scope.get(name) {
             let (function, defined_in) = (*function, defined_in.clone());
-            let inner = self.enter_function(call, function, &defined_in, scope, row, None)?;
-            let value = self.scalar(&function.body, &inner, row)?;
-            self.leave_function();
-            return Ok(value);
+            return self.call_function(Callee::of(call), function, &defined_in, scope, row);
         }
         crate::binder::no_names(call)?;
         if let Some(value) = self.special(call, span, scope, row)? {

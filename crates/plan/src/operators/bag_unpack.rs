@@ -25,8 +25,8 @@ pub(crate) fn bind<'q>(
     scope: &Scope<'q>,
     span: Span,
 ) -> Result<Relation> {
-    let args = &evaluate.plugin.call.args;
-    let Some(bag) = args.first() else {
+    let [bag, prefix, conflict, ignored] = arguments(&evaluate.plugin.call)?;
+    let Some(bag) = bag else {
         return Err(error(
             Code::Arity,
             evaluate.plugin.span,
@@ -53,21 +53,13 @@ pub(crate) fn bind<'q>(
             "read it with `parse_json(…)`",
         ));
     }
-    let text = |binder: &mut Binder<'_>, index: usize| -> Result<Option<String>> {
-        match args.get(index) {
-            None => Ok(None),
-            Some(arg) => {
-                let value = binder.scalar(&arg.expr, scope, Row::NONE)?;
-                match value.constant_text() {
-                    Some(text) => Ok(Some(text.to_owned())),
-                    None => Err(error(Code::Constant, arg.expr.span, "expected a constant")),
-                }
-            }
-        }
+    let mut text = |arg: Option<&'q ast::NamedExpr>| match arg {
+        None => Ok(None),
+        Some(arg) => constant_text(binder, &arg.expr, scope).map(Some),
     };
-    let prefix = text(binder, 1)?.unwrap_or_default();
-    let conflict = text(binder, 2)?.unwrap_or_else(|| "error".into());
-    let ignored: Vec<String> = text(binder, 3)?
+    let prefix = text(prefix)?.unwrap_or_default();
+    let conflict = text(conflict)?.unwrap_or_else(|| "error".into());
+    let ignored: Vec<String> = text(ignored)?
         .map(|list| {
             dynamic::elements(&list)
                 .map(|key| dynamic::to_text(key).into_owned())
@@ -110,6 +102,44 @@ pub(crate) fn bind<'q>(
         span,
     )?;
     input.project(outputs, span)
+}
+
+/// The arguments by parameter: in order, or by name.
+fn arguments(call: &ast::Call) -> Result<[Option<&ast::NamedExpr>; 4]> {
+    const NAMES: [&str; 4] = [
+        "column",
+        "OutputColumnPrefix",
+        "columnsConflict",
+        "ignoredProperties",
+    ];
+    let mut places = [None; 4];
+    for (index, arg) in call.args.iter().enumerate() {
+        let place = match &arg.names {
+            ast::Names::One(name) => NAMES.iter().position(|known| name.text == *known),
+            _ => (index < NAMES.len()).then_some(index),
+        };
+        let Some(place) = place else {
+            let message = format!("`bag_unpack` takes {}", NAMES.join(", "));
+            return Err(error(Code::Arity, arg.span(), message));
+        };
+        if places[place].replace(arg).is_some() {
+            let message = format!("`{}` is given twice", NAMES[place]);
+            return Err(error(Code::Semantic, arg.span(), message));
+        }
+    }
+    Ok(places)
+}
+
+fn constant_text<'q>(
+    binder: &mut Binder<'_>,
+    expr: &'q ast::Expr,
+    scope: &Scope<'q>,
+) -> Result<String> {
+    let value = binder.scalar(expr, scope, Row::NONE)?;
+    match value.constant_text() {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(error(Code::Constant, expr.span, "expected a constant")),
+    }
 }
 
 /// The keys of all bags with the types of their values, in order of keys.

@@ -34,8 +34,13 @@ pub(crate) fn bind<'q>(
             ));
         }
         // Reals sort by a key of their own, which puts what is not a number beside null.
-        let value = match value.ty {
-            Type::Real => binder.invoke("__sort_key", vec![value], key.expr.expr.span)?,
+        let ascending = key.ascending.unwrap_or(false);
+        let nan_below = ascending == key.nulls_first.unwrap_or(ascending);
+        let value = match (value.ty, nan_below) {
+            (Type::Real, true) => binder.invoke("__sort_key", vec![value], key.expr.expr.span)?,
+            (Type::Real, false) => {
+                binder.invoke("__sort_key_nan_above", vec![value], key.expr.expr.span)?
+            }
             _ => value,
         };
         let known = outputs

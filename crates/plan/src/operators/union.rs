@@ -4,7 +4,7 @@ use datafusion_expr::{LogicalPlan, Union as UnionPlan};
 use kql::ast::{self, UnionSource};
 use kql::{Code, Diagnostic, Span, Type};
 
-use crate::binder::Binder;
+use crate::binder::{Binder, Callee};
 use crate::error::{At, Result, Stop, error, error_with_hint};
 use crate::names::Names;
 use crate::relation::{Column, Output, Relation, Visible};
@@ -124,7 +124,8 @@ fn leg<'q>(
             .collect();
         views.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, function, inner) in views {
-            let mut relation = binder.table_expr(&function.body, &inner)?;
+            let callee = Callee::bare(&name, pattern.span);
+            let mut relation = binder.call_table_function(callee, function, &inner, scope, None)?;
             relation.name = Some(name);
             legs.push(relation);
         }
