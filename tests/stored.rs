@@ -161,7 +161,11 @@ async fn filters_on_time_leave_other_days_unread() {
         ("true", 1000, 10),
         ("TimeGenerated > ago(61h)", 200, 2),
         ("TimeGenerated >= datetime(2026-01-14)", 100, 1),
-        ("TimeGenerated between (datetime(2026-01-07) .. 23h)", 100, 1),
+        (
+            "TimeGenerated between (datetime(2026-01-07) .. 23h)",
+            100,
+            1,
+        ),
         (
             "TimeGenerated between (datetime(2026-01-07) .. datetime(2026-01-08))",
             101,
@@ -175,10 +179,44 @@ async fn filters_on_time_leave_other_days_unread() {
         ("TimeGenerated > now()", 0, 0),
         ("TimeGenerated == datetime(2026-01-09 00:07)", 1, 1),
         ("not(TimeGenerated < datetime(2026-01-13))", 200, 2),
+        ("bin(TimeGenerated, 1d) == datetime(2026-01-09)", 100, 1),
+        (
+            "bin(TimeGenerated, 1h) == datetime(2026-01-09 01:00)",
+            40,
+            1,
+        ),
+        ("datetime(2026-01-13) < bin(TimeGenerated, 1h)", 140, 2),
+        ("startofday(TimeGenerated) == datetime(2026-01-09)", 100, 1),
+        ("startofday(TimeGenerated) < datetime(2026-01-07)", 200, 3),
+        ("startofmonth(TimeGenerated) > now()", 0, 0),
+        ("TimeGenerated + 1d > now()", 0, 0),
+        ("TimeGenerated - 1h < datetime(2026-01-05)", 60, 1),
     ] {
         let query = format!("T | where {filter} | count");
         assert_eq!(stored.number(&query, &CONTEXT).await, rows, "{filter}");
         assert_eq!(stored.opened(), opened, "{filter}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn filters_on_other_columns_leave_segments_unread() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let stored = Stored::ten_days(dir.path()).await;
+    for (filter, rows, read) in [
+        ("Name startswith_cs 'day-3'", 100, 100),
+        ("Name == 'day-4'", 100, 100),
+        ("Name in ('day-4', 'day-5')", 200, 200),
+        ("bin(N, 100) == 200", 100, 100),
+        ("N between (190 .. 210)", 21, 200),
+        ("N >= 900 and N < 950", 50, 100),
+        ("Name endswith '3'", 100, 1000),
+    ] {
+        let query = format!("T | where {filter} | count");
+        assert_eq!(stored.number(&query, &CONTEXT).await, rows, "{filter}");
+        let plans = std::mem::take(&mut *stored.watched.plans.lock());
+        let metrics = plans.iter().filter_map(|plan| plan.metrics());
+        let found: usize = metrics.filter_map(|metrics| metrics.output_rows()).sum();
+        assert_eq!(found, read, "{filter}");
     }
 }
 

@@ -16,6 +16,7 @@ mod expr;
 mod host;
 mod names;
 mod operators;
+mod prune;
 mod relation;
 mod scope;
 mod tabular;

@@ -23,6 +23,7 @@ use kql::{Code, Span};
 use crate::binder::{Binder, Callee};
 use crate::error::{Result, error, unsupported};
 use crate::expr::Row;
+use crate::prune;
 use crate::relation::Relation;
 use crate::scope::{Binding, Scope};
 
@@ -66,7 +67,7 @@ pub(crate) fn bind<'q>(
         Kind::Union(union) => union::bind(binder, union, span, scope, Some(input)),
         Kind::Where(predicate) => {
             let predicate = binder.predicate(predicate, scope, Row::of(&input))?;
-            input.filter(predicate, span)
+            input.filter(prune::with_implied(predicate), span)
         }
         Kind::Print(_) | Kind::Range(_) => Err(error(
             Code::Semantic,
