@@ -92,14 +92,11 @@ fn of_comparison(call: &Expr, op: Operator, bound: &ScalarValue) -> Vec<Expr> {
     }
 }
 
+/// Compares a column with a number, if there is one.
+type Compare<'c> = dyn Fn(&Expr, Operator, Option<i64>) -> Option<Expr> + 'c;
+
 /// `start op at`, where a column lies at its start or after it by less than `length`.
-fn of_start(
-    column: &Expr,
-    op: Operator,
-    at: i64,
-    length: i64,
-    compare: &dyn Fn(&Expr, Operator, Option<i64>) -> Option<Expr>,
-) -> Vec<Expr> {
+fn of_start(column: &Expr, op: Operator, at: i64, length: i64, compare: &Compare<'_>) -> Vec<Expr> {
     let from = || compare(column, Operator::GtEq, Some(at));
     let to = || compare(column, Operator::Lt, at.checked_add(length));
     match op {

@@ -422,7 +422,13 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
 fn sort_key(a: &Args<'_>, sign: f64) -> Result<ArrayRef> {
     let x = a.f64(0)?;
     args::reals(a.rows(), |row| {
-        let key = |x: f64| if x.is_nan() { f64::NAN.copysign(sign) } else { x + 0.0 };
+        let key = |x: f64| {
+            if x.is_nan() {
+                f64::NAN.copysign(sign)
+            } else {
+                x + 0.0
+            }
+        };
         x.get(row).map(key)
     })
 }
