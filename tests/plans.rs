@@ -178,3 +178,22 @@ async fn an_aggregate_moves_less_than_a_hundredth_of_what_it_reads() {
     let types: Vec<Type> = rows.columns.iter().map(|(_, ty)| *ty).collect();
     assert_eq!(types.len(), 6);
 }
+
+/// Azure stops at 100 workspaces.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_reads_more_than_a_hundred_shards() {
+    let tables = random::tables(&mut Random::new(5), 300);
+    let cluster = Cluster::new(&tables, 120, 1, Deal::Even);
+    let node = Node::new(&tables);
+    for query in [
+        "A | count",
+        "A | summarize count(), sum(n) by k | order by k asc",
+        "A | top 5 by id asc | project id",
+    ] {
+        let many = cluster.ask(query, &CONTEXT).await.expect("it runs");
+        let one = node.ask(query, &CONTEXT).await.expect("it runs");
+        assert_eq!(many.batch, one.batch, "{query}");
+    }
+    let plan = cluster.plan("A | count", &CONTEXT).await.expect("it plans");
+    assert!(plan.contains("tasks=120"), "{plan}");
+}
