@@ -15,6 +15,7 @@ pub mod scalar;
 pub mod text;
 pub mod time;
 mod udf;
+pub mod window;
 
 pub use registry::{Overload, Param, ResultName, Returns, ScalarFunction};
 pub use udf::fold;

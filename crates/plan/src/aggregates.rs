@@ -42,6 +42,7 @@ impl<'r> Groups<'r> {
 
     /// The column of a DataFusion aggregate, which is added if it is new.
     pub(crate) fn part(&self, aggregate: Expr) -> Expr {
+        let aggregate = self.input.counted(aggregate);
         let mut parts = self.parts.borrow_mut();
         let known = parts.iter().position(|(_, part)| *part == aggregate);
         let index = known.unwrap_or_else(|| {

@@ -5,6 +5,7 @@ mod compare;
 mod membership;
 mod path;
 mod special;
+pub(crate) mod window;
 
 use datafusion_common::ScalarValue;
 use datafusion_expr::{Expr, Operator, binary_expr, lit};

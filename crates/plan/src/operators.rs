@@ -6,8 +6,10 @@ pub(crate) mod distinct;
 pub(crate) mod extend;
 pub(crate) mod getschema;
 pub(crate) mod join;
+pub(crate) mod mv_apply;
 pub(crate) mod mv_expand;
 pub(crate) mod parse;
+pub(crate) mod partition;
 pub(crate) mod print;
 pub(crate) mod project;
 pub(crate) mod range;
@@ -38,14 +40,28 @@ pub(crate) fn bind<'q>(
     match &operator.kind {
         Kind::Count(name) => count::bind(binder, name.as_ref(), input, span),
         Kind::Distinct(distinct) => distinct::bind(binder, distinct, input, scope, span),
-        Kind::Evaluate(evaluate) => evaluate_plugin(binder, evaluate, input, scope, span),
+        Kind::Evaluate(evaluate) => {
+            let rows = evaluate_plugin(binder, evaluate, input, scope, span)?;
+            Ok(Relation {
+                serialized: false,
+                ..rows
+            })
+        }
         Kind::Extend(columns) => extend::bind(binder, columns, input, scope, span),
-        Kind::GetSchema => getschema::bind(binder, &input, span),
+        Kind::GetSchema => {
+            let rows = getschema::bind(binder, &input, span)?;
+            Ok(Relation {
+                serialized: true,
+                ..rows
+            })
+        }
         Kind::Invoke(invocation) => invoke(binder, invocation, input, scope),
         Kind::Join(join) => join::bind(binder, join, input, scope, span),
         Kind::Lookup(join) => join::bind_lookup(binder, join, input, scope, span),
+        Kind::MvApply(apply) => mv_apply::bind(binder, apply, input, scope, span),
         Kind::MvExpand(expand) => mv_expand::bind(binder, expand, input, scope, span),
         Kind::Parse(parse) => parse::bind(binder, parse, input, scope, span),
+        Kind::Partition(partition) => partition::bind(binder, partition, input, scope, span),
         Kind::Project(columns) => project::bind(binder, columns, input, scope, span),
         Kind::ProjectAway(patterns) => project::away(input, patterns, span),
         Kind::ProjectKeep(patterns) => project::keep(input, patterns, span),
@@ -53,12 +69,14 @@ pub(crate) fn bind<'q>(
         Kind::ProjectReorder(items) => project::reorder(input, items, span),
         Kind::Render(render) => Ok(render::bind(render, input)),
         Kind::Serialize(columns) => {
-            let input = if columns.is_empty() {
-                input
-            } else {
-                extend::bind(binder, columns, input, scope, span)?
+            let input = Relation {
+                serialized: true,
+                ..input
             };
-            Ok(input)
+            if columns.is_empty() {
+                return Ok(input);
+            }
+            extend::bind(binder, columns, input, scope, span)
         }
         Kind::Sort(sort) => sort::bind(binder, &sort.keys, input, scope, span),
         Kind::Summarize(summarize) => summarize::bind(binder, summarize, input, scope, span),
@@ -80,6 +98,15 @@ pub(crate) fn bind<'q>(
 
 /// The operator's name in back-ticks.
 fn name_of(operator: &ast::Operator) -> String {
+    let name: String = text_of(operator)
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .collect();
+    format!("the operator `{name}`")
+}
+
+/// The operator as text.
+fn text_of(operator: &ast::Operator) -> String {
     let query = ast::Query {
         statements: vec![ast::Statement {
             kind: ast::StatementKind::Query(ast::Pipeline {
@@ -90,12 +117,7 @@ fn name_of(operator: &ast::Operator) -> String {
             span: operator.span,
         }],
     };
-    let text = kql::print(&query);
-    let name: String = text
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .collect();
-    format!("the operator `{name}`")
+    kql::print(&query)
 }
 
 fn evaluate_plugin<'q>(

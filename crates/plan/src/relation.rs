@@ -1,5 +1,7 @@
 //! What a tabular expression has become so far: a plan, its columns, and its order.
 
+mod window;
+
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -12,6 +14,8 @@ use kql::{Span, Type};
 use crate::binder::Visualization;
 use crate::error::{At, Result};
 use crate::typed::{Typed, column};
+
+pub(crate) use window::{Parts, Windows};
 
 /// A bound tabular expression.
 #[derive(Clone, Debug)]
@@ -28,6 +32,13 @@ pub(crate) struct Relation {
     pub(crate) visualization: Option<Visualization>,
     /// The names of fields that the query has used so far.
     pub(crate) fields: Fields,
+    /// Whether window functions may read the rows' order.
+    pub(crate) serialized: bool,
+    /// Whether the order gives each row a place of its own.
+    pub(crate) total: bool,
+    /// How the rows are divided, if each part is a table of its own.
+    pub(crate) parts: Option<Parts>,
+    pub(crate) windows: Windows,
 }
 
 /// A column of a relation.
@@ -140,6 +151,10 @@ impl Relation {
             name: None,
             visualization: None,
             fields,
+            serialized: false,
+            total: false,
+            parts: None,
+            windows: Windows::default(),
         }
     }
 
@@ -148,8 +163,10 @@ impl Relation {
         Self::new(plan, columns, self.fields.clone())
     }
 
-    pub(crate) fn builder(&self) -> LogicalPlanBuilder {
-        LogicalPlanBuilder::new_from_arc(Arc::clone(&self.plan))
+    /// Builds on the plan, the window functions called so far included.
+    pub(crate) fn builder(&self, span: Span) -> Result<LogicalPlanBuilder> {
+        let plan = LogicalPlanBuilder::new_from_arc(Arc::clone(&self.plan));
+        self.with_windows(plan).at(span)
     }
 
     /// The columns that `*` stands for.
@@ -174,30 +191,46 @@ impl Relation {
     /// The same rows through another plan that keeps the columns and their order.
     pub(crate) fn with_plan(mut self, plan: LogicalPlan) -> Self {
         self.plan = Arc::new(plan);
+        self.windows = Windows::default();
         self
     }
 
     /// Other rows, in no order.
     pub(crate) fn unordered(mut self) -> Self {
         self.order.clear();
+        self.serialized = false;
+        self.total = false;
         self
     }
 
     /// Keeps the rows for which a predicate is true.
     pub(crate) fn filter(self, predicate: Expr, span: Span) -> Result<Self> {
+        let relation = self.settled(span)?;
+        match relation.parts.as_ref().and_then(|p| p.stand_in.clone()) {
+            Some(stand_in) => relation.demote(&stand_in, predicate, span),
+            None => relation.filter_plan(predicate, span),
+        }
+    }
+
+    fn filter_plan(self, predicate: Expr, span: Span) -> Result<Self> {
         let plan = self
-            .builder()
+            .builder(span)?
             .filter(predicate)
             .and_then(LogicalPlanBuilder::build)
             .at(span)?;
         Ok(self.with_plan(plan))
     }
 
-    /// Replaces the columns. What the order needs stays, unseen.
-    pub(crate) fn project(self, mut outputs: Vec<Output>, span: Span) -> Result<Self> {
-        for key in &self.order {
-            let value = column(&key.field);
-            let source = self.columns.iter().find(|c| c.field == key.field);
+    /// Replaces the columns. What the order and the parts need stays, unseen.
+    pub(crate) fn project(self, outputs: Vec<Output>, span: Span) -> Result<Self> {
+        self.settled(span)?.project_settled(outputs, span)
+    }
+
+    fn project_settled(self, mut outputs: Vec<Output>, span: Span) -> Result<Self> {
+        let ordering = self.order.iter().map(|key| &key.field);
+        for field in ordering.chain(self.parts.iter().flat_map(Parts::fields)) {
+            let value = column(field);
+            let source = self.columns.iter().find(|c| c.field == *field);
             let kept = outputs.iter().any(|output| output.value.expr == value);
             if let (false, Some(source)) = (kept, source) {
                 outputs.push(Output {
@@ -230,7 +263,7 @@ impl Relation {
         }
         order.retain(|key| columns.iter().any(|column| column.field == key.field));
         let plan = self
-            .builder()
+            .builder(span)?
             .project(exprs)
             .and_then(LogicalPlanBuilder::build)
             .at(span)?;
@@ -238,6 +271,7 @@ impl Relation {
             plan: Arc::new(plan),
             columns,
             order,
+            windows: Windows::default(),
             ..self
         })
     }
@@ -259,6 +293,7 @@ impl Relation {
         }
         let mut columns = self.columns.clone();
         let mut order = self.order.clone();
+        let mut parts = self.parts.clone();
         let mut exprs = Vec::with_capacity(columns.len());
         for target in &mut columns {
             let value = column(&target.field);
@@ -271,10 +306,13 @@ impl Relation {
             for key in order.iter_mut().filter(|key| key.field == target.field) {
                 key.field.clone_from(&field);
             }
+            if let Some(parts) = &mut parts {
+                parts.rename(&target.field, &field);
+            }
             target.field = field;
         }
         let plan = self
-            .builder()
+            .builder(span)?
             .project(exprs)
             .and_then(LogicalPlanBuilder::build)
             .at(span)?;
@@ -282,6 +320,8 @@ impl Relation {
             plan: Arc::new(plan),
             columns,
             order,
+            parts,
+            windows: Windows::default(),
             ..self
         })
     }
@@ -297,10 +337,13 @@ impl Relation {
     /// The first rows in order, or any if there is none.
     pub(crate) fn limit(self, count: usize, span: Span) -> Result<Self> {
         // DataFusion has no heap of no rows.
+        if self.parts.is_some() {
+            return self.limit_parts(count, span);
+        }
         let builder = if self.order.is_empty() || count == 0 {
-            self.builder().limit(0, Some(count))
+            self.builder(span)?.limit(0, Some(count))
         } else {
-            self.builder()
+            self.builder(span)?
                 .sort_with_limit(self.sort_exprs(), Some(count))
         };
         let plan = builder.and_then(LogicalPlanBuilder::build).at(span)?;
@@ -313,7 +356,7 @@ impl Relation {
             self
         } else {
             let plan = self
-                .builder()
+                .builder(span)?
                 .sort(self.sort_exprs())
                 .and_then(LogicalPlanBuilder::build)
                 .at(span)?;
@@ -328,7 +371,7 @@ impl Relation {
             .map(|c| aliased(column(&c.field), &c.name))
             .collect();
         let plan = sorted
-            .builder()
+            .builder(span)?
             .project(exprs)
             .and_then(LogicalPlanBuilder::build)
             .at(span)?;

@@ -390,6 +390,7 @@ impl Binder<'_> {
             ascending: true,
             nulls_first: false,
         }];
+        relation.total = true;
         Ok(relation)
     }
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion_expr::ScalarUDF;
 
-pub use expand::{EXPAND_INDEX, expanded_field};
+pub use expand::{EXPAND_INDEX, STAND_IN, expanded_field};
 pub use parse_text::{MATCHED, ParseSpec, parsed_field};
 
 struct Internal {

@@ -197,20 +197,16 @@ impl Compute<'_, '_, '_> {
     }
 
     /// The place of each row, where the order of rows shows in the result; else the same for all.
-    fn place(&self) -> Expr {
-        let groups = self.groups;
-        match groups.input.order.as_slice() {
-            [key]
-                if key.ascending
-                    && groups
-                        .input
-                        .columns
-                        .iter()
-                        .any(|c| c.field == key.field && c.ty == Type::Long) =>
-            {
-                column(&key.field)
-            }
-            _ => lit(0_i64),
+    fn place(&self) -> Result<Expr> {
+        let input = self.groups.input;
+        let is_long = |field: &str| {
+            let mut columns = input.columns.iter();
+            columns.any(|c| c.field == field && c.ty == Type::Long)
+        };
+        match input.order.as_slice() {
+            [] => Ok(lit(0_i64)),
+            [key] if key.ascending && is_long(&key.field) => Ok(column(&key.field)),
+            _ => input.row_number(self.span),
         }
     }
 
@@ -218,13 +214,13 @@ impl Compute<'_, '_, '_> {
         // Nulls are left out, except those of dynamic values.
         let keep_nulls = with_nulls || value.ty == Type::Dynamic;
         let json = self.binder.convert(value, Type::Dynamic, self.span)?;
-        let args = vec![json.expr, self.place(), lit(size), lit(keep_nulls)];
+        let args = vec![json.expr, self.place()?, lit(size), lit(keep_nulls)];
         self.collection(&aggregates().make_list, args, "[]")
     }
 
     pub(super) fn make_set(&mut self, value: Typed, size: i64) -> Result<Typed> {
         let json = self.binder.convert(value, Type::Dynamic, self.span)?;
-        let args = vec![json.expr, self.place(), lit(size)];
+        let args = vec![json.expr, self.place()?, lit(size)];
         self.collection(&aggregates().make_set, args, "[]")
     }
 
@@ -268,7 +264,7 @@ impl Compute<'_, '_, '_> {
             }
             None => &aggregates().take_any,
         };
-        args.push(self.place());
+        args.push(self.place()?);
         args.extend(values.into_iter().map(|value| value.expr));
         let picked = self.part(Arc::clone(udaf), args, false);
         types

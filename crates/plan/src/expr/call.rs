@@ -4,7 +4,7 @@ use functions::{Param, ScalarFunction, registry};
 use kql::ast::{self, Call};
 use kql::{Code, Diagnostic, Span, Type, suggest};
 
-use super::{Row, special};
+use super::{Row, special, window};
 use crate::aggregates;
 use crate::binder::{Binder, Callee};
 use crate::error::{Result, Stop, error, error_with_hint};
@@ -43,6 +43,9 @@ impl Binder<'_> {
         if let Some(value) = self.special(call, span, scope, row)? {
             return Ok(value);
         }
+        if let Some(value) = self.window(call, span, scope, row)? {
+            return Ok(value);
+        }
         if aggregates::is_aggregate(name) {
             return match row.groups {
                 Some(groups) => self.aggregate(call, span, scope, groups),
@@ -75,6 +78,7 @@ impl Binder<'_> {
         let known = registry::scalar_names()
             .filter(|name| !name.starts_with("__"))
             .chain(special::NAMES.iter().copied())
+            .chain(window::NAMES.iter().copied())
             .chain(aggregates::names());
         let mut candidates: Vec<&str> = known.map(|name| -> &str { name }).collect();
         for (name, binding) in &bindings {

@@ -77,7 +77,7 @@ impl Binder<'_> {
             let first = vec![crate::relation::Output::keep(&column)];
             let relation = relation.unordered().project(first, item.span)?;
             let plan = relation
-                .builder()
+                .builder(item.span)?
                 .distinct()
                 .and_then(|b| b.limit(0, Some(IN_VALUES_MAX + 1)))
                 .and_then(datafusion_expr::LogicalPlanBuilder::build)

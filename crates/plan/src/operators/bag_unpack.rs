@@ -154,7 +154,7 @@ fn keys_of(
         .call(vec![bag.expr.clone()])
         .alias("schema");
     let plan = input
-        .builder()
+        .builder(span)?
         .aggregate(Vec::<datafusion_expr::Expr>::new(), vec![schema])
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;

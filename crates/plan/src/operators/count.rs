@@ -16,10 +16,10 @@ pub(crate) fn bind(
 ) -> Result<Relation> {
     let name = name.map_or("Count", |name| &name.text);
     let field = input.fresh(name);
-    let count = count_udaf().call(vec![lit(1_i64)]).alias(&field);
+    let count = input.counted(count_udaf().call(vec![lit(1_i64)]));
     let plan = input
-        .builder()
-        .aggregate(Vec::<datafusion_expr::Expr>::new(), vec![count])
+        .builder(span)?
+        .aggregate(input.part_keys(), vec![count.alias(&field)])
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;
     let column = Column {
@@ -28,5 +28,5 @@ pub(crate) fn bind(
         ty: Type::Long,
         visible: Visible::Always,
     };
-    Ok(input.derived(plan, vec![column]))
+    Ok(input.grouped(plan, vec![column]))
 }

@@ -16,7 +16,7 @@ pub(crate) fn bind<'q>(
     scope: &Scope<'q>,
     span: Span,
 ) -> Result<Relation> {
-    let input = input.unordered();
+    let input = input.without_stand_ins(span)?.unordered();
     let projected = if distinct.columns.is_empty() {
         let outputs: Vec<Output> = input.visible().map(Output::keep).collect();
         input.project(outputs, span)?
@@ -24,7 +24,7 @@ pub(crate) fn bind<'q>(
         project::bind(binder, &distinct.columns, input, scope, span)?
     };
     let plan = projected
-        .builder()
+        .builder(span)?
         .distinct()
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;

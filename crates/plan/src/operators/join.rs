@@ -309,7 +309,7 @@ fn unique(left: Relation, keys: &[String], span: Span) -> Result<Relation> {
         vec![aggregates().take_any.call(args).alias(&picked)]
     };
     let plan = left
-        .builder()
+        .builder(span)?
         .aggregate(groups, parts)
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;
@@ -353,7 +353,7 @@ fn run(
         .map(|(c, field)| aliased(column(&c.field), field))
         .collect();
     let right_plan = right
-        .builder()
+        .builder(span)?
         .project(exprs)
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;
@@ -374,7 +374,7 @@ fn run(
     };
     let right_keys: Vec<PlanColumn> = keys.right.iter().map(field_of).collect();
     let plan = left
-        .builder()
+        .builder(span)?
         .join_detailed(
             right_plan,
             join_type,

@@ -1,6 +1,6 @@
 use datafusion_common::{ScalarValue, UnnestOptions};
 use datafusion_expr::{LogicalPlanBuilder, lit};
-use functions::scalar::internal::{self, EXPAND_INDEX, expanded_field};
+use functions::scalar::internal::{self, EXPAND_INDEX, STAND_IN, expanded_field};
 use kql::ast::{self, Names as AstNames};
 use kql::{Code, Span, Type};
 
@@ -69,7 +69,12 @@ pub(crate) fn expand_columns<'q>(
 ) -> Result<Relation> {
     let input = input.without_dependencies(span)?;
     let mut taken = Names::new(input.columns.iter().map(|column| column.name.clone()));
-    let mode = if options.pairs { "array" } else { "bag" };
+    let stand_in = input.parts.as_ref().and_then(|p| p.stand_in.clone());
+    let mode = format!(
+        "{}{}",
+        if stand_in.is_some() { STAND_IN } else { "" },
+        if options.pairs { "array" } else { "bag" }
+    );
     let mut args = vec![Typed::string(mode).expr, lit(limit.unwrap_or(i64::MAX))];
     let mut expanded: Vec<(String, Type)> = Vec::new();
     for column in columns {
@@ -106,15 +111,20 @@ pub(crate) fn expand_columns<'q>(
     let list = listed.columns[kept].field.clone();
     let unnest = UnnestOptions::new();
     let plan = listed
-        .builder()
+        .builder(span)?
         .unnest_column_with_options(datafusion_common::Column::new_unqualified(&list), unnest)
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;
-    let unnested = listed.with_plan(plan);
+    let mut unnested = listed.with_plan(plan);
     let field = |name: &str| {
         let name = lit(ScalarValue::Utf8View(Some(name.to_owned())));
         internal::field().call(vec![crate::typed::column(&list), name])
     };
+    if stand_in.is_some() {
+        // The element that only stands for its row is no element.
+        let real = field(EXPAND_INDEX).gt_eq(lit(0_i64));
+        unnested = unnested.filter(real, span)?;
+    }
     let mut outputs: Vec<Output> = unnested.columns[..kept].iter().map(Output::keep).collect();
     if let Some(index) = &options.index {
         let value = Typed::new(field(EXPAND_INDEX), Type::Long);
@@ -142,7 +152,7 @@ fn with_element_order(
     index: datafusion_expr::Expr,
     span: Span,
 ) -> Result<Relation> {
-    if unnested.order.is_empty() {
+    if unnested.order.is_empty() && unnested.parts.is_none() {
         return unnested.project(outputs, span);
     }
     let position = outputs.len();

@@ -62,7 +62,11 @@ pub(crate) fn bind<'q>(
         let (from, to) = (whole(&from, range.from.span)?, whole(&to, range.to.span)?);
         wholes(from, to, whole(&step, range.step.span)?, ty, span)?
     };
-    binder.values(vec![(range.name.text.clone(), ty, cells)], span)
+    let rows = binder.values(vec![(range.name.text.clone(), ty, cells)], span)?;
+    Ok(Relation {
+        serialized: true,
+        ..rows
+    })
 }
 
 fn check_count(count: i128, span: Span) -> Result<()> {

@@ -15,7 +15,8 @@ pub(crate) fn bind<'q>(
     scope: &Scope<'q>,
     span: Span,
 ) -> Result<Relation> {
-    let input = input.unordered();
+    // Rows that the keys leave side by side stay as they lay.
+    let (before, total) = (input.order.clone(), input.total);
     let mut outputs: Vec<Output> = input
         .columns
         .iter()
@@ -65,6 +66,12 @@ pub(crate) fn bind<'q>(
             nulls_first: key.nulls_first.unwrap_or(ascending),
         }
     });
-    relation.order = order.collect();
+    let order: Vec<OrderKey> = order.collect();
+    let rest = before
+        .into_iter()
+        .filter(|key| order.iter().all(|known| known.field != key.field));
+    relation.order = order.iter().cloned().chain(rest).collect();
+    relation.serialized = true;
+    relation.total = total;
     Ok(relation)
 }

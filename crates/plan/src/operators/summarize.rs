@@ -30,6 +30,11 @@ pub(crate) fn bind<'q>(
             _ => None,
         });
     let mut names = Names::new(said);
+    let input = match by {
+        // Without groups a part has a row even if it has no others.
+        [] => input,
+        _ => input.without_stand_ins(span)?,
+    };
     let keys = group_keys(binder, summarize, by, &input, scope, &mut names)?;
     let key_columns = keys
         .iter()
@@ -46,10 +51,10 @@ pub(crate) fn bind<'q>(
         aggregate_outputs(binder, aggregate, scope, &groups, &mut names, &mut outputs)?;
     }
     let key_columns = groups.keys.clone();
+    let keys = keys.into_iter().zip(&key_columns);
     let keys: Vec<Expr> = keys
-        .into_iter()
-        .zip(&key_columns)
         .map(|((_, value), column)| aliased(value.expr, &column.field))
+        .chain(input.part_keys())
         .collect();
     let parts: Vec<Expr> = groups
         .into_parts()
@@ -60,13 +65,13 @@ pub(crate) fn bind<'q>(
         return binder.single_row(outputs, span);
     }
     let plan = input
-        .builder()
+        .builder(span)?
         .aggregate(keys, parts)
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;
-    let grouped = input.derived(plan, key_columns);
-    let columns: Vec<Output> = grouped
-        .columns
+    let visible = key_columns.len();
+    let grouped = input.grouped(plan, key_columns);
+    let columns: Vec<Output> = grouped.columns[..visible]
         .iter()
         .map(Output::keep)
         .chain(outputs)

@@ -16,6 +16,9 @@ super::internal_udf!(ExpandUdf, "kql_expand");
 /// The field that holds an element's index, from 0.
 pub const EXPAND_INDEX: &str = "index";
 
+/// Begins a mode in which every row has one more element, of index -1, that stands for the row.
+pub const STAND_IN: &str = "+";
+
 /// The field of expanded value `column`.
 pub fn expanded_field(column: usize) -> String {
     format!("c{column}")
@@ -95,7 +98,9 @@ fn elements<'a>(value: Option<&'a str>, pairs: bool) -> Vec<std::borrow::Cow<'a,
 }
 
 fn expand(args: &Args<'_>) -> Result<ArrayRef> {
-    let pairs = args.const_str(0) == Some("array");
+    let mode = args.const_str(0).unwrap_or("");
+    let pairs = mode.ends_with("array");
+    let stands_in = usize::from(mode.starts_with(STAND_IN));
     let limit = args
         .i64(1)?
         .get(0)
@@ -116,16 +121,20 @@ fn expand(args: &Args<'_>) -> Result<ArrayRef> {
             .map(|value| elements(value.get(row), pairs))
             .collect();
         let length = expanded.iter().map(Vec::len).max().unwrap_or(0).min(limit);
-        total += length;
+        total += length + stands_in;
         if total > EXPANDED_MAX {
             return exec_err!("`mv-expand` makes more than {EXPANDED_MAX} rows of one batch");
         }
-        lengths.push(length);
+        lengths.push(length + stands_in);
         for index in 0..length {
             indices.append_value(index as i64);
             for (builder, elements) in builders.iter_mut().zip(&expanded) {
                 builder.append_option(elements.get(index).and_then(|e| dynamic::non_null(e)));
             }
+        }
+        if stands_in == 1 {
+            indices.append_value(-1);
+            builders.iter_mut().for_each(StringViewBuilder::append_null);
         }
     }
     let mut arrays: Vec<ArrayRef> = vec![Arc::new(indices.finish())];
