@@ -8,6 +8,7 @@ mod bag;
 mod groups;
 mod list;
 mod pick;
+mod series;
 pub(crate) mod sketch;
 
 use std::sync::{Arc, LazyLock};
@@ -31,6 +32,9 @@ pub struct Aggregates {
     pub make_bag: Arc<AggregateUDF>,
     /// `kql_bag_schema(json)`: the keys of all bags with their types, as a bag in order of keys.
     pub bag_schema: Arc<AggregateUDF>,
+    /// `kql_series(bin, json, first, last, default)`: an array with a value for each bin from the first
+    /// to the last, by default those of the values.
+    pub series: Arc<AggregateUDF>,
     /// `kql_sketch(value)`: a sketch from which `kql_percentile` reads percentiles.
     pub sketch: Arc<AggregateUDF>,
 }
@@ -43,6 +47,7 @@ static AGGREGATES: LazyLock<Aggregates> = LazyLock::new(|| Aggregates {
     make_set: Arc::new(list::set_udaf()),
     make_bag: Arc::new(bag::bag_udaf()),
     bag_schema: Arc::new(bag::schema_udaf()),
+    series: Arc::new(series::udaf()),
     sketch: Arc::new(sketch::udaf()),
 });
 
@@ -67,6 +72,7 @@ pub(crate) fn udafs() -> Vec<Arc<AggregateUDF>> {
         &a.make_set,
         &a.make_bag,
         &a.bag_schema,
+        &a.series,
         &a.sketch,
     ]
     .map(Arc::clone)

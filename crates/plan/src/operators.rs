@@ -6,6 +6,7 @@ pub(crate) mod distinct;
 pub(crate) mod extend;
 pub(crate) mod getschema;
 pub(crate) mod join;
+pub(crate) mod make_series;
 pub(crate) mod mv_apply;
 pub(crate) mod mv_expand;
 pub(crate) mod parse;
@@ -58,6 +59,7 @@ pub(crate) fn bind<'q>(
         Kind::Invoke(invocation) => invoke(binder, invocation, input, scope),
         Kind::Join(join) => join::bind(binder, join, input, scope, span),
         Kind::Lookup(join) => join::bind_lookup(binder, join, input, scope, span),
+        Kind::MakeSeries(series) => make_series::bind(binder, series, input, scope, span),
         Kind::MvApply(apply) => mv_apply::bind(binder, apply, input, scope, span),
         Kind::MvExpand(expand) => mv_expand::bind(binder, expand, input, scope, span),
         Kind::Parse(parse) => parse::bind(binder, parse, input, scope, span),

@@ -7,6 +7,7 @@ mod order_key;
 mod parse_text;
 mod percentile;
 mod same;
+mod series;
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,6 +15,7 @@ use datafusion_expr::ScalarUDF;
 
 pub use expand::{EXPAND_INDEX, STAND_IN, expanded_field};
 pub use parse_text::{MATCHED, ParseSpec, parsed_field};
+pub use series::SERIES_MAX;
 
 struct Internal {
     expand: Arc<ScalarUDF>,
@@ -24,6 +26,8 @@ struct Internal {
     parse_text: Arc<ScalarUDF>,
     percentile: Arc<ScalarUDF>,
     same: Arc<ScalarUDF>,
+    series_axis: Arc<ScalarUDF>,
+    series_bin: Arc<ScalarUDF>,
 }
 
 static INTERNAL: LazyLock<Internal> = LazyLock::new(|| Internal {
@@ -35,6 +39,8 @@ static INTERNAL: LazyLock<Internal> = LazyLock::new(|| Internal {
     parse_text: Arc::new(parse_text::udf()),
     percentile: Arc::new(percentile::udf()),
     same: Arc::new(same::udf()),
+    series_axis: Arc::new(series::axis::udf()),
+    series_bin: Arc::new(series::bin::udf()),
 });
 
 /// `kql_expand(mode, limit, a, b, …)`: what `mv-expand` makes of dynamic values side by side, as a
@@ -81,6 +87,18 @@ pub fn same() -> Arc<ScalarUDF> {
     Arc::clone(&INTERNAL.same)
 }
 
+/// `kql_series_axis(first, last, origin, step)`: an array of where the bins from the first to the last
+/// begin.
+pub fn series_axis() -> Arc<ScalarUDF> {
+    Arc::clone(&INTERNAL.series_axis)
+}
+
+/// `kql_series_bin(value, origin, step)`: the number of the bin that a value lies in; bins are counted
+/// from the origin or, if it is null, from where `bin()` does.
+pub fn series_bin() -> Arc<ScalarUDF> {
+    Arc::clone(&INTERNAL.series_bin)
+}
+
 pub(super) fn udfs() -> Vec<Arc<ScalarUDF>> {
     vec![
         expand(),
@@ -91,6 +109,8 @@ pub(super) fn udfs() -> Vec<Arc<ScalarUDF>> {
         parse_text(),
         percentile(),
         same(),
+        series_axis(),
+        series_bin(),
     ]
 }
 

@@ -137,6 +137,7 @@ fn runs_on_parts(operator: &Operator) -> bool {
             | Kind::Project(_)
             | Kind::Count(_)
             | Kind::Distinct(_)
+            | Kind::MakeSeries(_)
             | Kind::MvApply(_)
             | Kind::MvExpand(_)
             | Kind::Partition(_)

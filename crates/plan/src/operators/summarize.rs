@@ -9,6 +9,7 @@ use crate::expr::Row;
 use crate::names::{self, Names};
 use crate::relation::{Column, Output, Relation, Visible, aliased};
 use crate::scope::Scope;
+use crate::typed::Typed;
 
 /// `T | summarize aggregates by groups`.
 ///
@@ -35,25 +36,47 @@ pub(crate) fn bind<'q>(
         [] => input,
         _ => input.without_stand_ins(span)?,
     };
-    let keys = group_keys(binder, summarize, by, &input, scope, &mut names)?;
-    let key_columns = keys
-        .iter()
-        .map(|(name, value)| Column {
-            field: input.fresh(name),
-            name: name.clone(),
-            ty: value.ty,
-            visible: Visible::Always,
-        })
-        .collect();
-    let groups = Groups::new(&input, key_columns);
+    let keys = group_keys(
+        binder,
+        summarize.bin.as_ref(),
+        by,
+        &input,
+        scope,
+        &mut names,
+    )?;
+    let groups = Groups::new(&input, key_columns(&input, &keys));
     let mut outputs = Vec::new();
     for aggregate in &summarize.aggregates {
         aggregate_outputs(binder, aggregate, scope, &groups, &mut names, &mut outputs)?;
     }
+    let keys = keys.into_iter().map(|(_, value)| value).collect();
+    finish(binder, groups, keys, outputs, span)
+}
+
+/// The columns that hold keys.
+pub(super) fn key_columns(input: &Relation, keys: &[(String, Typed)]) -> Vec<Column> {
+    let columns = keys.iter().map(|(name, value)| Column {
+        field: input.fresh(name),
+        name: name.clone(),
+        ty: value.ty,
+        visible: Visible::Always,
+    });
+    columns.collect()
+}
+
+/// The groups as rows: their keys, then the outputs over their aggregates.
+pub(super) fn finish(
+    binder: &mut Binder<'_>,
+    groups: Groups<'_>,
+    keys: Vec<Typed>,
+    outputs: Vec<Output>,
+    span: Span,
+) -> Result<Relation> {
+    let input = groups.input;
     let key_columns = groups.keys.clone();
     let keys = keys.into_iter().zip(&key_columns);
     let keys: Vec<Expr> = keys
-        .map(|((_, value), column)| aliased(value.expr, &column.field))
+        .map(|(value, column)| aliased(value.expr, &column.field))
         .chain(input.part_keys())
         .collect();
     let parts: Vec<Expr> = groups
@@ -79,14 +102,14 @@ pub(crate) fn bind<'q>(
     grouped.project(columns, span)
 }
 
-fn group_keys<'q>(
+pub(super) fn group_keys<'q>(
     binder: &mut Binder<'_>,
-    summarize: &'q ast::Summarize,
+    bin: Option<&'q ast::Expr>,
     by: &'q [NamedExpr],
     input: &Relation,
     scope: &Scope<'q>,
     names: &mut Names,
-) -> Result<Vec<(String, crate::typed::Typed)>> {
+) -> Result<Vec<(String, Typed)>> {
     let mut keys = Vec::with_capacity(by.len());
     for key in by {
         if let ExprKind::Call(call) = &key.expr.kind
@@ -96,7 +119,7 @@ fn group_keys<'q>(
             return Err(error(Code::Aggregate, key.expr.span, message));
         }
         let mut value = binder.scalar(&key.expr, scope, Row::of(input))?;
-        if let Some(bin) = &summarize.bin
+        if let Some(bin) = bin
             && matches!(
                 value.ty,
                 Type::Datetime | Type::Timespan | Type::Long | Type::Real | Type::Int
@@ -126,7 +149,7 @@ fn group_keys<'q>(
 }
 
 /// The columns of one entry: an aggregate may give several, an expression over aggregates gives one.
-fn aggregate_outputs<'q>(
+pub(super) fn aggregate_outputs<'q>(
     binder: &mut Binder<'_>,
     aggregate: &'q NamedExpr,
     scope: &Scope<'q>,
