@@ -4,6 +4,7 @@ mod call;
 mod compare;
 mod membership;
 mod path;
+pub(crate) mod search;
 mod special;
 pub(crate) mod window;
 

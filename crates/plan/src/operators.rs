@@ -15,6 +15,7 @@ pub(crate) mod print;
 pub(crate) mod project;
 pub(crate) mod range;
 pub(crate) mod render;
+pub(crate) mod search;
 pub(crate) mod sort;
 pub(crate) mod summarize;
 pub(crate) mod take;
@@ -70,6 +71,7 @@ pub(crate) fn bind<'q>(
         Kind::ProjectRename(columns) => project::rename(input, columns, span),
         Kind::ProjectReorder(items) => project::reorder(input, items, span),
         Kind::Render(render) => Ok(render::bind(render, input)),
+        Kind::Search(search) => search::bind(binder, search, span, scope, Some(input)),
         Kind::Serialize(columns) => {
             let input = Relation {
                 serialized: true,

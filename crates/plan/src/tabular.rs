@@ -437,7 +437,9 @@ impl Binder<'_> {
             Kind::Print(columns) => operators::print::bind(self, columns, operator.span, scope),
             Kind::Range(range) => operators::range::bind(self, range, operator.span, scope),
             Kind::Union(union) => operators::union::bind(self, union, operator.span, scope, None),
-            Kind::Search(_) => Err(unsupported(operator.keyword, "`search`")),
+            Kind::Search(search) => {
+                operators::search::bind(self, search, operator.span, scope, None)
+            }
             Kind::Find(_) => Err(unsupported(operator.keyword, "`find`")),
             _ => Err(error(
                 Code::Semantic,

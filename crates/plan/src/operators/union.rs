@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use datafusion_expr::{LogicalPlan, Union as UnionPlan};
-use kql::ast::{self, UnionSource};
+use kql::ast::{self, NamePattern, UnionSource};
 use kql::{Code, Diagnostic, Span, Type};
 
 use crate::binder::{Binder, Callee};
@@ -51,9 +51,9 @@ pub(crate) fn bind<'q>(
 
 /// What the parameters of a `union` say.
 pub(crate) struct Options {
-    inner: bool,
-    with_source: Option<String>,
-    fuzzy: bool,
+    pub(super) inner: bool,
+    pub(super) with_source: Option<String>,
+    pub(super) fuzzy: bool,
 }
 
 impl Options {
@@ -88,15 +88,27 @@ impl Options {
     }
 }
 
-fn leg<'q>(
+/// The rows of one source: of several tables, if it is a pattern.
+pub(super) fn leg<'q>(
     binder: &mut Binder<'_>,
     source: &'q UnionSource,
     scope: &Scope<'q>,
 ) -> Result<Vec<Relation>> {
-    let (workspace, pattern) = match source {
-        UnionSource::Expr(expr) => return Ok(vec![binder.table_expr(expr, scope)?]),
-        UnionSource::Pattern(workspace, pattern) => (workspace, pattern),
-    };
+    match source {
+        UnionSource::Expr(expr) => Ok(vec![binder.table_expr(expr, scope)?]),
+        UnionSource::Pattern(workspace, pattern) => {
+            matching(binder, workspace.as_ref(), pattern, scope)
+        }
+    }
+}
+
+/// The tables and views whose names fit a pattern.
+pub(super) fn matching<'q>(
+    binder: &mut Binder<'_>,
+    workspace: Option<&'q ast::Expr>,
+    pattern: &NamePattern,
+    scope: &Scope<'q>,
+) -> Result<Vec<Relation>> {
     let workspace_name = match workspace {
         Some(expr) => scope_name(expr)?,
         None => None,
