@@ -23,6 +23,8 @@ pub(crate) struct Groups<'r> {
     pub(crate) keys: Vec<Column>,
     /// The DataFusion aggregates, each under the name of its field.
     parts: RefCell<Vec<(String, Expr)>>,
+    /// Which rows count for the aggregates bound at present; all, if nothing is said.
+    only: RefCell<Option<Expr>>,
 }
 
 impl<'r> Groups<'r> {
@@ -31,6 +33,7 @@ impl<'r> Groups<'r> {
             input,
             keys,
             parts: RefCell::default(),
+            only: RefCell::default(),
         }
     }
 
@@ -43,6 +46,10 @@ impl<'r> Groups<'r> {
     /// The column of a DataFusion aggregate, which is added if it is new.
     pub(crate) fn part(&self, aggregate: Expr) -> Expr {
         let aggregate = self.input.counted(aggregate);
+        let aggregate = match &*self.only.borrow() {
+            Some(predicate) => filtered(aggregate, predicate.clone()),
+            None => aggregate,
+        };
         let mut parts = self.parts.borrow_mut();
         let known = parts.iter().position(|(_, part)| *part == aggregate);
         let index = known.unwrap_or_else(|| {
@@ -51,6 +58,14 @@ impl<'r> Groups<'r> {
             parts.len() - 1
         });
         crate::typed::column(&parts[index].0)
+    }
+
+    /// Binds aggregates for which only some rows count.
+    pub(crate) fn only<T>(&self, predicate: Expr, bind: impl FnOnce() -> T) -> T {
+        let before = self.only.replace(Some(predicate));
+        let bound = bind();
+        self.only.replace(before);
+        bound
     }
 
     /// Whether an expression reads an aggregate.
@@ -65,6 +80,19 @@ impl<'r> Groups<'r> {
     pub(crate) fn into_parts(self) -> Vec<(String, Expr)> {
         self.parts.into_inner()
     }
+}
+
+/// An aggregate for which only the rows that a predicate fits count.
+pub(crate) fn filtered(aggregate: Expr, predicate: Expr) -> Expr {
+    let Expr::AggregateFunction(mut call) = aggregate else {
+        return aggregate;
+    };
+    let filter = match call.params.filter.take() {
+        Some(filter) => filter.and(predicate),
+        None => predicate,
+    };
+    call.params.filter = Some(Box::new(filter));
+    Expr::AggregateFunction(call)
 }
 
 /// A column that an aggregate gives: `arg_max(a, b)` gives two.

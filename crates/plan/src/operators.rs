@@ -9,8 +9,10 @@ pub(crate) mod join;
 pub(crate) mod make_series;
 pub(crate) mod mv_apply;
 pub(crate) mod mv_expand;
+pub(crate) mod narrow;
 pub(crate) mod parse;
 pub(crate) mod partition;
+pub(crate) mod pivot;
 pub(crate) mod print;
 pub(crate) mod project;
 pub(crate) mod range;
@@ -133,6 +135,8 @@ fn evaluate_plugin<'q>(
 ) -> Result<Relation> {
     match evaluate.plugin.call.name.text.as_str() {
         "bag_unpack" => bag_unpack::bind(binder, evaluate, input, scope, span),
+        "narrow" => narrow::bind(binder, evaluate, input, span),
+        "pivot" => pivot::bind(binder, evaluate, input, scope, span),
         name => Err(unsupported(
             evaluate.plugin.call.name.span,
             format!("the plugin `{name}`"),

@@ -34,6 +34,17 @@ impl Binder<'_> {
         Ok(outputs.swap_remove(0).value)
     }
 
+    /// The number of rows of each group.
+    pub(crate) fn count_rows(&mut self, groups: &Groups<'_>, span: Span) -> Typed {
+        let mut compute = Compute {
+            binder: self,
+            groups,
+            filter: None,
+            span,
+        };
+        compute.count()
+    }
+
     /// The columns of an aggregate.
     pub(crate) fn aggregate_outputs<'q>(
         &mut self,

@@ -13,6 +13,7 @@ use kql::{Span, Type};
 use schema::table::TIME_GENERATED;
 
 use super::{Column, OrderKey, Output, Relation, Visible};
+use crate::aggregates::filtered;
 use crate::error::{At, Result};
 use crate::typed::{Typed, column};
 
@@ -245,18 +246,10 @@ impl Relation {
 
     /// An aggregate of the rows that do more than stand for their part.
     pub(crate) fn counted(&self, aggregate: Expr) -> Expr {
-        let stand_in = self.parts.as_ref().and_then(|p| p.stand_in.as_ref());
-        let (Some(stand_in), Expr::AggregateFunction(mut call)) = (stand_in, aggregate.clone())
-        else {
-            return aggregate;
-        };
-        let real = not(column(stand_in));
-        let filter = match call.params.filter.take() {
-            Some(filter) => filter.and(real),
-            None => real,
-        };
-        call.params.filter = Some(Box::new(filter));
-        Expr::AggregateFunction(call)
+        match self.parts.as_ref().and_then(|p| p.stand_in.as_ref()) {
+            Some(stand_in) => filtered(aggregate, not(column(stand_in))),
+            None => aggregate,
+        }
     }
 
     /// The keys that keep parts apart in a grouping.
