@@ -21,6 +21,7 @@ pub(crate) mod search;
 pub(crate) mod sort;
 pub(crate) mod summarize;
 pub(crate) mod take;
+pub(crate) mod top_nested;
 pub(crate) mod union;
 
 use kql::ast::{self, OperatorKind as Kind};
@@ -88,6 +89,7 @@ pub(crate) fn bind<'q>(
         Kind::Summarize(summarize) => summarize::bind(binder, summarize, input, scope, span),
         Kind::Take(count) => take::bind(binder, count, input, scope, span),
         Kind::Top(top) => take::top(binder, top, input, scope, span),
+        Kind::TopNested(levels) => top_nested::bind(binder, levels, input, scope, span),
         Kind::Union(union) => union::bind(binder, union, span, scope, Some(input)),
         Kind::Where(predicate) => {
             let predicate = binder.predicate(predicate, scope, Row::of(&input))?;

@@ -332,6 +332,22 @@ fn unique(left: Relation, keys: &[String], span: Span) -> Result<Relation> {
         .project(outputs, span)
 }
 
+/// The pairs of rows whose fields are the same; of the right side, the columns `dropped` are left out.
+pub(super) fn inner(
+    left: Relation,
+    right: Relation,
+    (left_fields, right_fields): (Vec<String>, Vec<String>),
+    dropped: &[String],
+    span: Span,
+) -> Result<Relation> {
+    let keys = Keys {
+        left: left_fields,
+        right: right_fields,
+        right_names: Vec::new(),
+    };
+    run(left, right, &keys, Kind::Inner, dropped, span)
+}
+
 /// Joins, and gives the columns their names. `dropped` are columns of the right side to leave out.
 fn run(
     left: Relation,
