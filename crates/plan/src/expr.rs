@@ -453,6 +453,11 @@ pub(crate) fn literal(literal: &Literal, span: Span) -> Result<Typed> {
     })
 }
 
+/// The names of functions that are computed without the registry.
+pub(crate) fn special_names() -> impl Iterator<Item = &'static str> {
+    special::NAMES.iter().copied()
+}
+
 /// Operands joined by `and` or `or` as a balanced tree, so that many do not nest deep.
 pub(crate) fn balanced(op: LogicalOp, operands: Vec<Expr>) -> Expr {
     let operator = match op {

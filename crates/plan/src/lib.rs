@@ -26,6 +26,16 @@ pub use binder::{Bound, BoundQuery, Needs, Visualization, bind};
 pub use context::{Answer, QueryContext};
 pub use host::{Host, HostTable, NoTable};
 
+/// The names of all aggregates that run.
+pub fn aggregate_names() -> impl Iterator<Item = &'static str> {
+    aggregates::names()
+}
+
+/// The names of functions that the binder computes itself, without the registry.
+pub fn special_function_names() -> impl Iterator<Item = &'static str> {
+    expr::special_names()
+}
+
 /// Most subplans that one query may need before it binds.
 pub const SUBPLANS_MAX: usize = 64;
 

@@ -441,6 +441,7 @@ impl Binder<'_> {
                 operators::search::bind(self, search, operator.span, scope, None)
             }
             Kind::Find(_) => Err(unsupported(operator.keyword, "`find`")),
+            Kind::MacroExpand(..) => Err(unsupported(operator.keyword, "`macro-expand`")),
             _ => Err(error(
                 Code::Semantic,
                 operator.keyword,
