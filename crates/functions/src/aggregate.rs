@@ -5,11 +5,17 @@
 //! argument gives each row's place; if it is the same for all, the order is that of arrival.
 
 mod bag;
+mod counts;
+mod dcount;
+mod digest;
 mod groups;
+pub(crate) mod hll;
 mod list;
 mod pick;
+mod schema;
 mod series;
 pub(crate) mod sketch;
+pub(crate) mod text;
 
 use std::sync::{Arc, LazyLock};
 
@@ -35,8 +41,21 @@ pub struct Aggregates {
     /// `kql_series(bin, json, first, last, default)`: an array with a value for each bin from the first
     /// to the last, by default those of the values.
     pub series: Arc<AggregateUDF>,
-    /// `kql_sketch(value)`: a sketch from which `kql_percentile` reads percentiles.
+    /// `kql_build_schema(json)`: what types the values have, and those within them, as a dynamic value.
+    pub build_schema: Arc<AggregateUDF>,
+    /// `kql_sketch(value, weight?)`: a sketch from which `kql_percentile` reads percentiles.
     pub sketch: Arc<AggregateUDF>,
+    /// `kql_tdigest(value, weight?)`: a sketch as a dynamic value, from which the functions
+    /// `percentile_tdigest` and the like read.
+    pub tdigest: Arc<AggregateUDF>,
+    /// `kql_tdigest_merge(json)`: sketches that are dynamic values in one.
+    pub tdigest_merge: Arc<AggregateUDF>,
+    /// `kql_dcount(value, accuracy)`: about how many different values there are, nulls aside.
+    pub dcount: Arc<AggregateUDF>,
+    /// `kql_hll(value, accuracy)`: what `kql_dcount` counts by, as a dynamic value.
+    pub hll: Arc<AggregateUDF>,
+    /// `kql_hll_merge(json)`: several of those in one.
+    pub hll_merge: Arc<AggregateUDF>,
 }
 
 static AGGREGATES: LazyLock<Aggregates> = LazyLock::new(|| Aggregates {
@@ -48,7 +67,13 @@ static AGGREGATES: LazyLock<Aggregates> = LazyLock::new(|| Aggregates {
     make_bag: Arc::new(bag::bag_udaf()),
     bag_schema: Arc::new(bag::schema_udaf()),
     series: Arc::new(series::udaf()),
+    build_schema: Arc::new(schema::udaf()),
     sketch: Arc::new(sketch::udaf()),
+    tdigest: Arc::new(digest::udaf()),
+    tdigest_merge: Arc::new(digest::merge_udaf()),
+    dcount: Arc::new(dcount::count_udaf()),
+    hll: Arc::new(dcount::set_udaf()),
+    hll_merge: Arc::new(dcount::merge_udaf()),
 });
 
 /// Our aggregates.
@@ -73,8 +98,17 @@ pub(crate) fn udafs() -> Vec<Arc<AggregateUDF>> {
         &a.make_bag,
         &a.bag_schema,
         &a.series,
+        &a.build_schema,
         &a.sketch,
+        &a.tdigest,
+        &a.tdigest_merge,
+        &a.dcount,
+        &a.hll,
+        &a.hll_merge,
     ]
     .map(Arc::clone)
     .into()
 }
+
+#[cfg(test)]
+mod tests;

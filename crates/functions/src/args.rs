@@ -23,6 +23,9 @@ pub const STRING_BYTES_MAX: usize = 16 << 20;
 /// Most bytes of strings that a function makes for one batch.
 pub const BATCH_BYTES_MAX: usize = 256 << 20;
 
+/// Most elements of an array that a function makes.
+pub const ELEMENTS_MAX: usize = 1_048_576;
+
 /// The arguments of one call on one batch.
 pub struct Args<'a> {
     values: &'a [ColumnarValue],
@@ -86,6 +89,14 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// The string, dynamic or guid arguments from one on.
+    ///
+    /// # Errors
+    /// As [`Self::str`].
+    pub fn strs(&self, from: usize) -> Result<Vec<Str<'a>>> {
+        (from..self.len()).map(|index| self.str(index)).collect()
+    }
+
     /// The argument's text if it is a constant.
     pub fn const_str(&self, index: usize) -> Option<&'a str> {
         match self.values.get(index)? {
@@ -131,6 +142,18 @@ impl<'a> Args<'a> {
             ScalarValue::Int64(value) => Some(*value),
             _ => None,
         })
+    }
+
+    /// A long argument that may be left out.
+    ///
+    /// # Errors
+    /// As [`Self::i64`].
+    pub fn i64_or(&self, index: usize, default: i64) -> Result<Prim<'a, Int64Type>> {
+        if self.len() > index {
+            self.i64(index)
+        } else {
+            Ok(Prim::Const(Some(default)))
+        }
     }
 
     /// A real argument.
@@ -281,6 +304,21 @@ pub fn primitive<T: ArrowPrimitiveType>(
     Ok(Arc::new(builder.finish()))
 }
 
+/// A primitive result, row by row; an error ends the query.
+///
+/// # Errors
+/// The first error of `value`.
+pub fn try_primitive<T: ArrowPrimitiveType>(
+    rows: usize,
+    mut value: impl FnMut(usize) -> Result<Option<T::Native>>,
+) -> Result<ArrayRef> {
+    let mut builder = PrimitiveBuilder::<T>::with_capacity(rows);
+    for row in 0..rows {
+        builder.append_option(value(row)?);
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
 /// A long result, row by row.
 ///
 /// # Errors
@@ -345,6 +383,21 @@ pub fn bools(rows: usize, mut value: impl FnMut(usize) -> Option<bool>) -> Resul
     let mut builder = BooleanBuilder::with_capacity(rows);
     for row in 0..rows {
         builder.append_option(value(row));
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// A bool result, row by row; an error ends the query.
+///
+/// # Errors
+/// The first error of `value`.
+pub fn try_bools(
+    rows: usize,
+    mut value: impl FnMut(usize) -> Result<Option<bool>>,
+) -> Result<ArrayRef> {
+    let mut builder = BooleanBuilder::with_capacity(rows);
+    for row in 0..rows {
+        builder.append_option(value(row)?);
     }
     Ok(Arc::new(builder.finish()))
 }

@@ -5,7 +5,8 @@
 //! kernel, in the file of its family under `scalar/` or `aggregate/`.
 //!
 //! Kernels work on whole arrays and know Arrow types only: the binder knows KQL types and picks the
-//! overload. Nothing here reads field metadata, the clock, or anything outside its arguments.
+//! overload. Nothing here reads field metadata, the clock, or anything outside its arguments; only
+//! `new_guid()` draws random numbers.
 
 pub mod aggregate;
 pub mod args;
@@ -17,7 +18,7 @@ pub mod time;
 mod udf;
 pub mod window;
 
-pub use registry::{Overload, Param, ResultName, Returns, ScalarFunction};
+pub use registry::{Overload, Param, ResultColumn, ResultName, Returns, ScalarFunction};
 pub use udf::fold;
 
 /// Text with what regular expressions treat apart escaped.

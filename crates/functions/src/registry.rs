@@ -23,6 +23,8 @@ pub struct ScalarFunction {
     pub result_name: ResultName,
     /// The forms in which it can be called; of those that fit, the nearest is taken.
     pub overloads: &'static [Overload],
+    /// Whether it gives a new value each time, so that a call is no constant.
+    pub volatile: bool,
 }
 
 /// One form of a function.
@@ -37,6 +39,8 @@ pub struct Overload {
     pub returns: Returns,
     /// The kernel.
     pub eval: Eval,
+    /// The kernel for constants of the query, where it differs.
+    pub folded: Option<Eval>,
 }
 
 /// A kernel: arguments in, one array of `args.rows()` rows out.
@@ -60,6 +64,20 @@ pub enum Param {
 pub enum Returns {
     /// Always this.
     Is(Type),
+    /// Several columns. Where only one value can stand, it is that of the first.
+    ///
+    /// A column that no name is given to is called `function_argument_name`, after the first
+    /// argument; that part is empty if the argument has no name of its own.
+    Columns(&'static [ResultColumn]),
+}
+
+/// A column of a result that has several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResultColumn {
+    /// The end of the column's name, and the field of the struct that holds it.
+    pub name: &'static str,
+    /// The type of its values.
+    pub ty: Type,
 }
 
 /// How a column is named after a call.
@@ -90,6 +108,7 @@ impl ScalarFunction {
             doc,
             result_name: ResultName::None,
             overloads,
+            volatile: false,
         }
     }
 
@@ -111,6 +130,13 @@ impl ScalarFunction {
     #[must_use]
     pub const fn result_name(mut self, name: ResultName) -> Self {
         self.result_name = name;
+        self
+    }
+
+    /// The same, giving a new value each time.
+    #[must_use]
+    pub const fn volatile(mut self) -> Self {
+        self.volatile = true;
         self
     }
 
@@ -154,6 +180,23 @@ impl Overload {
             variadic: false,
             returns: Returns::Is(returns),
             eval,
+            folded: None,
+        }
+    }
+
+    /// A form that gives several columns: its kernel gives a struct with a field for each.
+    pub const fn columns(
+        params: &'static [Param],
+        columns: &'static [ResultColumn],
+        eval: Eval,
+    ) -> Self {
+        Self {
+            params,
+            required: params.len(),
+            variadic: false,
+            returns: Returns::Columns(columns),
+            eval,
+            folded: None,
         }
     }
 
@@ -168,6 +211,13 @@ impl Overload {
     #[must_use]
     pub const fn variadic(mut self) -> Self {
         self.variadic = true;
+        self
+    }
+
+    /// The same with another kernel for constants of the query.
+    #[must_use]
+    pub const fn folded(mut self, eval: Eval) -> Self {
+        self.folded = Some(eval);
         self
     }
 
@@ -195,10 +245,20 @@ impl Overload {
         })
     }
 
-    /// The type of the result.
+    /// The type of the result; if it has several columns, of the first.
     pub fn return_type(&self) -> Type {
-        let Returns::Is(ty) = self.returns;
-        ty
+        match self.returns {
+            Returns::Is(ty) => ty,
+            Returns::Columns(columns) => columns[0].ty,
+        }
+    }
+
+    /// The columns of the result, if it has several.
+    pub fn result_columns(&self) -> Option<&'static [ResultColumn]> {
+        match self.returns {
+            Returns::Is(_) => None,
+            Returns::Columns(columns) => Some(columns),
+        }
     }
 }
 
@@ -222,24 +282,31 @@ pub fn conversion_distance(from: Type, to: Type) -> Option<u32> {
 struct Registry {
     by_name: HashMap<&'static str, &'static ScalarFunction>,
     udfs: HashMap<(&'static str, usize), Arc<ScalarUDF>>,
+    columns_udfs: HashMap<(&'static str, usize), Arc<ScalarUDF>>,
 }
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     let mut by_name = HashMap::new();
     let mut udfs = HashMap::new();
+    let mut columns_udfs = HashMap::new();
     for function in scalar::all() {
         for name in std::iter::once(&function.name).chain(function.aliases) {
             let previous = by_name.insert(*name, function);
             assert!(previous.is_none(), "two functions are named {name}");
         }
-        for index in 0..function.overloads.len() {
-            udfs.insert(
-                (function.name, index),
-                Arc::new(udf::scalar_udf(function, index)),
-            );
+        for (index, overload) in function.overloads.iter().enumerate() {
+            let key = (function.name, index);
+            udfs.insert(key, Arc::new(udf::scalar_udf(function, index)));
+            if overload.result_columns().is_some() {
+                columns_udfs.insert(key, Arc::new(udf::columns_udf(function, index)));
+            }
         }
     }
-    Registry { by_name, udfs }
+    Registry {
+        by_name,
+        udfs,
+        columns_udfs,
+    }
 });
 
 /// The scalar function of that name or alias; letter case counts.
@@ -257,10 +324,18 @@ pub fn scalar_udf(function: &ScalarFunction, overload: usize) -> Arc<ScalarUDF> 
     Arc::clone(&REGISTRY.udfs[&(function.name, overload)])
 }
 
+/// The DataFusion function that gives all columns of a form of a function, as a struct; `None` if
+/// it gives a single value. [`scalar_udf`] gives its first column.
+pub fn columns_udf(function: &ScalarFunction, overload: usize) -> Option<Arc<ScalarUDF>> {
+    let key = (function.name, overload);
+    REGISTRY.columns_udfs.get(&key).map(Arc::clone)
+}
+
 /// Every DataFusion scalar function that a plan may hold. Plans cross the network with functions by
 /// name, so each side must know them all.
 pub fn scalar_udfs() -> Vec<Arc<ScalarUDF>> {
     let mut udfs: Vec<_> = REGISTRY.udfs.values().cloned().collect();
+    udfs.extend(REGISTRY.columns_udfs.values().cloned());
     udfs.extend(scalar::internal());
     udfs
 }

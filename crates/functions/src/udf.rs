@@ -1,12 +1,13 @@
 //! A form of a function as a DataFusion function.
 
+use std::any::Any;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::Array;
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::config::ConfigOptions;
-use datafusion_common::{Result, ScalarValue, internal_err};
+use datafusion_common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
@@ -18,15 +19,34 @@ use crate::registry::{Overload, ScalarFunction};
 /// The DataFusion function of form `index`, named after the function and, where there are several
 /// forms, its number.
 pub(crate) fn scalar_udf(function: &'static ScalarFunction, index: usize) -> ScalarUDF {
-    let overload = &function.overloads[index];
+    kernel_udf(function, index, "", false)
+}
+
+/// The DataFusion function of a form that gives several columns, as a struct of them all.
+pub(crate) fn columns_udf(function: &'static ScalarFunction, index: usize) -> ScalarUDF {
+    kernel_udf(function, index, "_columns", true)
+}
+
+fn kernel_udf(
+    function: &'static ScalarFunction,
+    index: usize,
+    suffix: &str,
+    all_columns: bool,
+) -> ScalarUDF {
     let name = match function.overloads.len() {
-        1 => format!("kql_{}", function.name),
-        _ => format!("kql_{}_{index}", function.name),
+        1 => format!("kql_{}{suffix}", function.name),
+        _ => format!("kql_{}_{index}{suffix}", function.name),
+    };
+    let volatility = if function.volatile {
+        Volatility::Volatile
+    } else {
+        Volatility::Immutable
     };
     ScalarUDF::new_from_impl(KernelUdf {
         name,
-        overload,
-        signature: Signature::variadic_any(Volatility::Immutable),
+        overload: &function.overloads[index],
+        all_columns,
+        signature: Signature::variadic_any(volatility),
     })
 }
 
@@ -34,7 +54,23 @@ pub(crate) fn scalar_udf(function: &'static ScalarFunction, index: usize) -> Sca
 struct KernelUdf {
     name: String,
     overload: &'static Overload,
+    /// Whether a struct of all columns is given, if there are several; else the first.
+    all_columns: bool,
     signature: Signature,
+}
+
+impl KernelUdf {
+    fn field(&self) -> Field {
+        match self.overload.result_columns() {
+            Some(columns) if self.all_columns => {
+                let fields = columns.iter().map(|column| {
+                    Field::new(column.name, schema::arrow::data_type(column.ty), true)
+                });
+                Field::new(&self.name, DataType::Struct(fields.collect()), false)
+            }
+            _ => schema::arrow::field(&self.name, self.overload.return_type()),
+        }
+    }
 }
 
 impl std::fmt::Debug for Overload {
@@ -70,18 +106,25 @@ impl ScalarUDFImpl for KernelUdf {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(schema::arrow::data_type(self.overload.return_type()))
+        Ok(self.field().data_type().clone())
     }
 
     fn return_field_from_args(&self, _: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        Ok(Arc::new(schema::arrow::field(
-            &self.name,
-            self.overload.return_type(),
-        )))
+        Ok(Arc::new(self.field()))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        call(&args, self.overload.eval)
+        if self.signature.volatility == Volatility::Volatile {
+            let array = (self.overload.eval)(&Args::new(&args.args, args.number_rows))?;
+            return Ok(ColumnarValue::Array(array));
+        }
+        if self.all_columns || self.overload.result_columns().is_none() {
+            return call(&args, self.overload.eval);
+        }
+        call(&args, |args| {
+            let columns = (self.overload.eval)(args)?;
+            Ok(Arc::clone(columns.as_struct().column(0)))
+        })
     }
 }
 
@@ -110,8 +153,20 @@ pub(crate) fn call(
 /// The value of a function of constants.
 ///
 /// # Errors
-/// What the function's kernel says.
+/// What the function's kernel says, and if the function gives a new value each time.
 pub fn fold(udf: &ScalarUDF, args: &[ScalarValue]) -> Result<ScalarValue> {
+    if udf.signature().volatility == Volatility::Volatile {
+        let name = udf.name().trim_start_matches("kql_");
+        return plan_err!("`{name}()` gives a new value for each row, so it is no constant");
+    }
+    let kernel: &dyn Any = udf.inner().as_ref();
+    let folded = kernel
+        .downcast_ref::<KernelUdf>()
+        .and_then(|kernel| kernel.overload.folded);
+    if let Some(eval) = folded {
+        let args: Vec<ColumnarValue> = args.iter().cloned().map(ColumnarValue::Scalar).collect();
+        return ScalarValue::try_from_array(&eval(&Args::new(&args, 1))?, 0);
+    }
     let arg_fields: Vec<FieldRef> = args
         .iter()
         .map(|arg| Arc::new(Field::new("", arg.data_type(), arg.is_null())))

@@ -3,13 +3,18 @@
 //! Each call becomes one or more DataFusion aggregates, whose results an expression above turns into
 //! KQL's: a sum of nothing is 0, an average of nothing is not a number, and so on. Parts that several
 //! calls share, such as the sum under `avg` and under `sum`, are computed once.
+//!
+//! Reals are added in the order in which rows come, so that the last digits of their sums, averages
+//! and variances may differ from one run to the next. All else is the same however rows are dealt.
 
 mod bind;
 mod compute;
+mod sketches;
 
 use std::cell::RefCell;
 
 use datafusion_expr::Expr;
+use kql::ast::Call;
 use kql::{Span, Type};
 
 use crate::relation::{Column, Relation};
@@ -111,6 +116,8 @@ struct Aggregate {
 enum Prefix {
     /// `prefix_argument`.
     Is(&'static str),
+    /// `prefix_argument_argument`.
+    Two(&'static str),
     /// The argument's own name.
     Argument,
     /// It names its columns itself.
@@ -130,12 +137,16 @@ const AGGREGATES: &[Aggregate] = &[
     named("avg", "avg"),
     named("avgif", "avgif"),
     named("buildschema", "schema"),
+    named("cnt", "cnt"),
     named("count", "count"),
     named("count_distinct", "count_distinct"),
     named("count_distinctif", "count_distinctif"),
     named("countif", "countif"),
     named("dcount", "dcount"),
     named("dcountif", "dcountif"),
+    named("hll", "hll"),
+    named("hll_if", "hll_if"),
+    named("hll_merge", "hll_merge"),
     named("make_bag", "bag"),
     named("make_bag_if", "bag"),
     named("make_dictionary", "dictionary"),
@@ -148,6 +159,7 @@ const AGGREGATES: &[Aggregate] = &[
     named("makeset", "set"),
     named("max", "max"),
     named("maxif", "maxif"),
+    named("merge_tdigest", "merge_tdigests"),
     named("min", "min"),
     named("minif", "minif"),
     named("stdev", "stdev"),
@@ -155,9 +167,12 @@ const AGGREGATES: &[Aggregate] = &[
     named("stdevp", "stdevp"),
     named("sum", "sum"),
     named("sumif", "sumif"),
+    named("tdigest", "tdigest"),
+    named("tdigest_merge", "merge_tdigests"),
     named("variance", "variance"),
     named("varianceif", "varianceif"),
     named("variancep", "variancep"),
+    named("variancepif", "variancepif"),
     Aggregate {
         name: "arg_max",
         prefix: Prefix::Own,
@@ -175,11 +190,55 @@ const AGGREGATES: &[Aggregate] = &[
         prefix: Prefix::Own,
     },
     Aggregate {
+        name: "binary_all_and",
+        prefix: Prefix::Argument,
+    },
+    Aggregate {
+        name: "binary_all_or",
+        prefix: Prefix::Argument,
+    },
+    Aggregate {
+        name: "binary_all_xor",
+        prefix: Prefix::Argument,
+    },
+    Aggregate {
+        name: "covariance",
+        prefix: Prefix::Two("covariance"),
+    },
+    Aggregate {
+        name: "covarianceif",
+        prefix: Prefix::Two("covarianceif"),
+    },
+    Aggregate {
+        name: "covariancep",
+        prefix: Prefix::Two("covariancep"),
+    },
+    Aggregate {
+        name: "covariancepif",
+        prefix: Prefix::Two("covariancepif"),
+    },
+    Aggregate {
         name: "percentile",
         prefix: Prefix::Own,
     },
     Aggregate {
         name: "percentiles",
+        prefix: Prefix::Own,
+    },
+    Aggregate {
+        name: "percentiles_array",
+        prefix: Prefix::Own,
+    },
+    Aggregate {
+        name: "percentilesw",
+        prefix: Prefix::Own,
+    },
+    Aggregate {
+        name: "percentilesw_array",
+        prefix: Prefix::Own,
+    },
+    Aggregate {
+        name: "percentilew",
         prefix: Prefix::Own,
     },
     Aggregate {
@@ -201,6 +260,16 @@ pub(crate) fn is_aggregate(name: &str) -> bool {
     aggregate(name).is_some()
 }
 
+/// Whether a call is one of an aggregate. `hll_merge` and the like are functions of several values, and
+/// aggregates of one.
+pub(crate) fn is_aggregate_call(call: &Call) -> bool {
+    let is_merge = matches!(
+        call.name.text.as_str(),
+        "hll_merge" | "merge_tdigest" | "tdigest_merge"
+    );
+    is_aggregate(&call.name.text) && !(is_merge && call.args.len() > 1)
+}
+
 /// The names of all aggregates.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     AGGREGATES.iter().map(|aggregate| aggregate.name)
@@ -209,8 +278,16 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 /// What stands before `_` in the name of an aggregate's column.
 pub(crate) fn result_prefix(name: &str) -> Option<&'static str> {
     match aggregate(name)?.prefix {
-        Prefix::Is(prefix) => Some(prefix),
+        Prefix::Is(prefix) | Prefix::Two(prefix) => Some(prefix),
         Prefix::Argument | Prefix::Own => None,
+    }
+}
+
+/// How many arguments an aggregate's column is named after.
+pub(crate) fn named_arguments(name: &str) -> usize {
+    match aggregate(name).map(|aggregate| &aggregate.prefix) {
+        Some(Prefix::Two(_)) => 2,
+        _ => 1,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Scalar expressions.
 
 mod call;
+mod columns;
 mod compare;
 mod membership;
 mod path;
@@ -20,6 +21,8 @@ use crate::error::{At, Result, error, error_with_hint, unsupported};
 use crate::relation::Relation;
 use crate::scope::{Binding, Scope};
 use crate::typed::Typed;
+
+pub(crate) use columns::{Entry, EntryName};
 
 /// What an expression may read.
 #[derive(Clone, Copy)]
@@ -318,6 +321,19 @@ impl Binder<'_> {
         args: Vec<Typed>,
         span: Span,
     ) -> Result<Typed> {
+        let (index, exprs) = self.arguments(function, args, span)?;
+        let ty = function.overloads[index].return_type();
+        let udf = registry::scalar_udf(function, index);
+        Ok(Typed::new(call::evaluated(&udf, exprs, span)?, ty))
+    }
+
+    /// The form of a function that fits the arguments, and those as it takes them.
+    fn arguments(
+        &mut self,
+        function: &'static ScalarFunction,
+        args: Vec<Typed>,
+        span: Span,
+    ) -> Result<(usize, Vec<Expr>)> {
         let types: Vec<Type> = args.iter().map(|arg| arg.ty).collect();
         let Some(index) = function.select(&types) else {
             return Err(call::no_overload(function, &types, span));
@@ -331,22 +347,7 @@ impl Binder<'_> {
             let arg = self.argument(arg, param, function, position, span)?;
             exprs.push(arg.expr);
         }
-        let udf = registry::scalar_udf(function, index);
-        let ty = overload.return_type();
-        let constants: Option<Vec<ScalarValue>> = exprs
-            .iter()
-            .map(|expr| match expr {
-                Expr::Literal(value, _) => Some(value.clone()),
-                _ => None,
-            })
-            .collect();
-        match constants {
-            Some(constants) => Ok(Typed::new(
-                lit(functions::fold(&udf, &constants).at(span)?),
-                ty,
-            )),
-            None => Ok(Typed::new(udf.call(exprs), ty)),
-        }
+        Ok((index, exprs))
     }
 
     fn argument(

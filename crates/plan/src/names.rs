@@ -35,9 +35,20 @@ fn joined(base: Option<String>, part: &str) -> String {
 
 fn of_call(call: &Call) -> Option<String> {
     let name = call.name.text.as_str();
+    let is_aggregate = aggregates::is_aggregate_call(call);
     let first = || call.args.first().and_then(|arg| implicit(&arg.expr));
-    if let Some(prefix) = aggregates::result_prefix(name) {
-        return Some(format!("{prefix}_{}", first().unwrap_or_default()));
+    if let Some(prefix) = aggregates::result_prefix(name).filter(|_| is_aggregate) {
+        let mut named = format!("{prefix}_{}", first().unwrap_or_default());
+        for arg in call
+            .args
+            .iter()
+            .take(aggregates::named_arguments(name))
+            .skip(1)
+        {
+            named.push('_');
+            named.push_str(&implicit(&arg.expr).unwrap_or_default());
+        }
+        return Some(named);
     }
     if aggregates::is_named_after_argument(name) {
         return first();
@@ -129,5 +140,25 @@ mod tests {
         assert_eq!(name("bin(T, 1h)").as_deref(), Some("T"));
         assert_eq!(name("a + b"), None);
         assert_eq!(name("strlen(a)").as_deref(), Some("strlen_a"));
+        assert_eq!(name("covariance(a, b)").as_deref(), Some("covariance_a_b"));
+        assert_eq!(name("binary_all_or(a)").as_deref(), Some("a"));
+        assert_eq!(name("dcount_hll(a)").as_deref(), Some("dcount_hll_a"));
+    }
+
+    #[test]
+    fn merging_is_named_by_how_many_are_merged() {
+        assert_eq!(name("hll_merge(a)").as_deref(), Some("hll_merge_a"));
+        assert_eq!(
+            name("hll_merge(a, b)").as_deref(),
+            Some("hll_merged_result")
+        );
+        assert_eq!(
+            name("tdigest_merge(a)").as_deref(),
+            Some("merge_tdigests_a")
+        );
+        assert_eq!(
+            name("merge_tdigest(a, b)").as_deref(),
+            Some("tdigests_merge_result")
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bag_unpack;
 pub(crate) mod count;
+pub(crate) mod dcount_intersect;
 pub(crate) mod distinct;
 pub(crate) mod extend;
 pub(crate) mod getschema;
@@ -139,6 +140,7 @@ fn evaluate_plugin<'q>(
         "bag_unpack" => bag_unpack::bind(binder, evaluate, input, scope, span),
         "narrow" => narrow::bind(binder, evaluate, input, span),
         "pivot" => pivot::bind(binder, evaluate, input, scope, span),
+        "dcount_intersect" => dcount_intersect::bind(binder, evaluate, input, scope, span),
         name => Err(unsupported(
             evaluate.plugin.call.name.span,
             format!("the plugin `{name}`"),

@@ -166,7 +166,11 @@ impl Binder<'_> {
             )),
             Some(Binding::Function(function, defined_in)) => {
                 let callee = Callee::bare(name, span);
-                self.call_table_function(callee, function, &defined_in, scope, None)
+                let mut relation =
+                    self.call_table_function(callee, function, &defined_in, scope, None)?;
+                // A view counts as a table, and so has a name for `union withsource`.
+                relation.name = function.view.then(|| name.to_owned());
+                Ok(relation)
             }
             None => match self.host.table(None, name) {
                 Ok(table) => self.scan(table, span),

@@ -57,6 +57,18 @@ impl Rows<'_> {
     }
 }
 
+#[cfg(test)]
+impl Rows<'_> {
+    /// All rows of a batch, for one group.
+    pub(super) fn of_one_group(count: usize) -> Self {
+        Self {
+            groups: None,
+            filter: None,
+            count,
+        }
+    }
+}
+
 type Make<A> = fn(&AccumulatorArgs<'_>) -> Result<A>;
 type ReturnType = fn(&[DataType]) -> Result<DataType>;
 

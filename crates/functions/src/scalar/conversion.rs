@@ -2,6 +2,10 @@
 //! null, or `""` for a string. The one exception is a datetime or timespan that exists in KQL but
 //! that nanoseconds do not reach.
 
+mod decimal;
+mod json;
+mod real_text;
+
 use arrow::array::ArrayRef;
 use arrow::datatypes::Int32Type;
 use datafusion_common::Result;
@@ -13,6 +17,11 @@ use kql::value;
 use crate::args::{self, Args};
 use crate::registry::{Overload, Param::Is, ScalarFunction};
 use crate::{dynamic, time};
+
+pub(crate) use decimal::{decimal_text, parse_decimal};
+use real_text::real_text;
+
+pub(super) use json::FUNCTIONS as JSON_FUNCTIONS;
 
 pub(super) const FUNCTIONS: &[ScalarFunction] = &[
     ScalarFunction::new(
@@ -80,6 +89,10 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
             Overload::new(&[Is(Real)], Long, |a| {
                 let x = a.f64(0)?;
                 args::longs(a.rows(), |row| x.get(row).map(|x| x as i64))
+            })
+            .folded(|a| {
+                let x = a.f64(0)?;
+                args::longs(a.rows(), |row| x.get(row).map(truncated_long))
             }),
             Overload::new(&[Is(Bool)], Long, |a| {
                 let x = a.bool(0)?;
@@ -336,108 +349,21 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
     )
     .aliases(&["parsejson", "todynamic", "toobject"])
     .named_after_argument(),
-    // What `mv-expand … to typeof(…)` makes of an element: nothing is read from text.
-    ScalarFunction::new(
-        "__element_long",
-        "",
-        &[Overload::new(&[Is(Dynamic)], Long, |a| {
-            let x = a.str(0)?;
-            args::longs(a.rows(), |row| dynamic::to_long(not_text(x.get(row)?)?))
-        })],
-    ),
-    ScalarFunction::new(
-        "__element_int",
-        "",
-        &[Overload::new(&[Is(Dynamic)], Int, |a| {
-            let x = a.str(0)?;
-            ints(a, |row| dynamic_int(not_text(x.get(row)?)?))
-        })],
-    ),
-    ScalarFunction::new(
-        "__element_real",
-        "",
-        &[Overload::new(&[Is(Dynamic)], Real, |a| {
-            let x = a.str(0)?;
-            args::reals(a.rows(), |row| dynamic::to_real(not_text(x.get(row)?)?))
-        })],
-    ),
-    ScalarFunction::new(
-        "__element_bool",
-        "",
-        &[Overload::new(&[Is(Dynamic)], Bool, |a| {
-            let x = a.str(0)?;
-            args::bools(a.rows(), |row| dynamic::to_bool(not_text(x.get(row)?)?))
-        })],
-    ),
-    ScalarFunction::new(
-        "__json",
-        "Any scalar as a dynamic value",
-        &[
-            Overload::new(&[Is(Dynamic)], Dynamic, |a| a.array(0)),
-            Overload::new(&[Is(Text)], Dynamic, |a| {
-                let x = a.str(0)?;
-                json(a, |row, out| {
-                    x.get(row).map(|x| dynamic::write_string(out, x))
-                })
-            }),
-            Overload::new(&[Is(Guid)], Dynamic, |a| {
-                let x = a.str(0)?;
-                json(a, |row, out| {
-                    x.get(row).map(|x| dynamic::write_string(out, x))
-                })
-            }),
-            Overload::new(&[Is(Bool)], Dynamic, |a| {
-                let x = a.bool(0)?;
-                json(a, |row, out| {
-                    x.get(row)
-                        .map(|x| out.push_str(if x { "true" } else { "false" }))
-                })
-            }),
-            Overload::new(&[Is(Int)], Dynamic, |a| {
-                let x = a.i32(0)?;
-                json(a, |row, out| {
-                    x.get(row).map(|x| out.push_str(&x.to_string()))
-                })
-            }),
-            Overload::new(&[Is(Long)], Dynamic, |a| {
-                let x = a.i64(0)?;
-                json(a, |row, out| {
-                    x.get(row).map(|x| out.push_str(&x.to_string()))
-                })
-            }),
-            Overload::new(&[Is(Real)], Dynamic, |a| {
-                let x = a.f64(0)?;
-                json(a, |row, out| {
-                    x.get(row).map(|x| dynamic::write_real(out, x))
-                })
-            }),
-            Overload::new(&[Is(Decimal)], Dynamic, |a| {
-                let x = a.decimal(0)?;
-                json(a, |row, out| {
-                    x.get(row)
-                        .map(|x| dynamic::write_string(out, &decimal_text(x)))
-                })
-            }),
-            Overload::new(&[Is(Datetime)], Dynamic, |a| {
-                let x = a.datetime(0)?;
-                json(a, |row, out| {
-                    x.get(row)
-                        .map(|x| dynamic::write_string(out, &time::format_nanos(x)))
-                })
-            }),
-            Overload::new(&[Is(Timespan)], Dynamic, |a| {
-                let x = a.timespan(0)?;
-                json(a, |row, out| {
-                    x.get(row)
-                        .map(|x| dynamic::write_string(out, &time::format_span(x)))
-                })
-            }),
-        ],
-    ),
 ];
 
 /// What a decimal is scaled by.
 const DECIMAL_ONE: i128 = 1_000_000_000_000_000_000;
+
+/// A constant real as a long. In a column what is out of range becomes the nearest long; of constants
+/// Kusto makes the least one.
+fn truncated_long(value: f64) -> i64 {
+    const RANGE: std::ops::Range<f64> = -9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0;
+    if RANGE.contains(&value) {
+        value as i64
+    } else {
+        i64::MIN
+    }
+}
 
 fn display<T: arrow::datatypes::ArrowPrimitiveType>(
     a: &Args<'_>,
@@ -472,10 +398,6 @@ fn guids(a: &Args<'_>, value: impl Fn(usize) -> Option<String>) -> Result<ArrayR
         out.push_str(guid.as_deref().unwrap_or(""));
         Ok(guid.is_some())
     })
-}
-
-fn json(a: &Args<'_>, write: impl Fn(usize, &mut String) -> Option<()>) -> Result<ArrayRef> {
-    args::written_option(a.rows(), |row, out| Ok(write(row, out).is_some()))
 }
 
 /// A whole number, decimal or hexadecimal, with white space round it.
@@ -525,82 +447,11 @@ fn parse_timespan(text: &str) -> Option<i64> {
     value::timespan::parse(text)?.checked_mul(time::NANOS_PER_TICK)
 }
 
-/// A value unless it is a string.
-fn not_text(value: &str) -> Option<&str> {
-    (dynamic::kind(value) != dynamic::Kind::String).then_some(value)
-}
-
 fn dynamic_int(value: &str) -> Option<i32> {
     match dynamic::kind(value) {
         dynamic::Kind::Real => value.parse::<f64>().ok().map(|x| x as i32),
         dynamic::Kind::String => dynamic::to_long(value)?.try_into().ok(),
         _ => dynamic::to_long(value).map(|x| x as i32),
-    }
-}
-
-/// A real as `tostring()` gives it: with a point or an exponent.
-pub(crate) fn real_text(value: f64) -> String {
-    if value.is_nan() {
-        return "NaN".into();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "Infinity" } else { "-Infinity" }.into();
-    }
-    let text = format!("{value:?}");
-    match text.split_once('e') {
-        Some((mantissa, exponent)) if !exponent.starts_with('-') => {
-            format!("{mantissa}e+{exponent}")
-        }
-        _ => text,
-    }
-}
-
-/// Reads a decimal into its scaled form; digits past the eighteenth after the point are dropped.
-pub(crate) fn parse_decimal(text: &str) -> Option<i128> {
-    let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
-        None => (text, 0),
-    };
-    let (negative, digits) = match mantissa.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let valid = whole
-        .bytes()
-        .chain(fraction.bytes())
-        .all(|b| b.is_ascii_digit());
-    if !valid || (whole.is_empty() && fraction.is_empty()) || exponent.abs() > 60 {
-        return None;
-    }
-    // The digit at place `p` after the point counts 10^(18 - p).
-    let mut scaled: i128 = 0;
-    let point = whole.len() as i32 + exponent;
-    for (index, digit) in whole.bytes().chain(fraction.bytes()).enumerate() {
-        let power = 18 + point - 1 - index as i32;
-        let digit = i128::from(digit - b'0');
-        if power >= 0 && digit != 0 {
-            let unit = 10i128.checked_pow(power.unsigned_abs())?;
-            scaled = scaled.checked_add(digit.checked_mul(unit)?)?;
-        }
-    }
-    let limit = 10i128.pow(38);
-    (scaled < limit).then_some(if negative { -scaled } else { scaled })
-}
-
-/// Prints a scaled decimal without zeros at its end.
-pub(crate) fn decimal_text(scaled: i128) -> String {
-    let sign = if scaled < 0 { "-" } else { "" };
-    let (whole, fraction) = (
-        scaled.unsigned_abs() / 10u128.pow(18),
-        scaled.unsigned_abs() % 10u128.pow(18),
-    );
-    let fraction = format!("{fraction:018}");
-    let fraction = fraction.trim_end_matches('0');
-    if fraction.is_empty() {
-        format!("{sign}{whole}")
-    } else {
-        format!("{sign}{whole}.{fraction}")
     }
 }
 
@@ -617,22 +468,5 @@ mod tests {
         assert_eq!(parse_real("INF"), None);
         assert_eq!(parse_bool("tRuE"), Some(true));
         assert_eq!(parse_bool(" true"), None);
-    }
-
-    #[test]
-    fn numbers_print_as_text() {
-        assert_eq!(real_text(1.0), "1.0");
-        assert_eq!(real_text(0.1 + 0.2), "0.30000000000000004");
-        assert_eq!(real_text(1e300), "1e+300");
-        assert_eq!(real_text(5e-324), "5e-324");
-        for text in ["0", "3.5", "-12.000000000000000001", "99999999999999999999"] {
-            assert_eq!(parse_decimal(text).map(decimal_text).as_deref(), Some(text));
-        }
-        assert_eq!(
-            parse_decimal("1.5e2").map(decimal_text).as_deref(),
-            Some("150")
-        );
-        assert_eq!(parse_decimal("100000000000000000000"), None);
-        assert_eq!(parse_decimal("abc"), None);
     }
 }

@@ -8,7 +8,7 @@ mod parts;
 use arrow::array::ArrayRef;
 use arrow::datatypes::Int32Type;
 use datafusion_common::{Result, exec_err};
-use kql::Type::{Datetime, Int, Long, Real, String as Text, Timespan};
+use kql::Type::{Datetime, Dynamic, Int, Long, Real, String as Text, Timespan};
 
 use self::parts::Part;
 use crate::args::{self, Args};
@@ -272,6 +272,18 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
             convert_zone(a, false)
         })],
     ),
+    ScalarFunction::new(
+        "datetime_list_timezones",
+        "The names of all time zones.",
+        &[Overload::new(&[], Dynamic, |a| {
+            args::written_option(a.rows(), |_, out| {
+                let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+                let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
+                super::write_array(out, names.iter().map(String::as_str));
+                Ok(true)
+            })
+        })],
+    ),
 ];
 
 fn const_text<'a>(a: &Args<'a>, index: usize) -> Result<&'a str> {
@@ -422,4 +434,23 @@ pub(super) fn with_months(civil: Civil, months: i64) -> Option<Civil> {
         month,
         ..civil
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scalar::check::check;
+
+    #[test]
+    fn zones_that_are_listed_are_known() {
+        check(&[
+            (
+                "set_has_element(datetime_list_timezones(), 'Europe/Berlin')",
+                "True",
+            ),
+            (
+                "datetime_utc_to_local(datetime(2024-07-01), 'Europe/Berlin')",
+                "2024-07-01T02:00:00.0000000Z",
+            ),
+        ]);
+    }
 }

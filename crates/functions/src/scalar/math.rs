@@ -1,8 +1,11 @@
 //! Numbers: rounding, bins, powers, and telling what is no number.
 
+mod extremes;
+mod special;
+
 use arrow::array::ArrayRef;
 use datafusion_common::Result;
-use kql::Type::{Bool, Datetime, Decimal, Long, Real, String as Text, Timespan};
+use kql::Type::{Bool, Datetime, Decimal, Long, Real, Timespan};
 
 use crate::args::{self, Args};
 use crate::registry::{
@@ -26,71 +29,7 @@ macro_rules! real_function {
     };
 }
 
-macro_rules! extreme {
-    ($name:literal, $doc:literal, $pick:ident) => {
-        ScalarFunction::new(
-            $name,
-            $doc,
-            &[
-                Overload::new(&[Is(Long)], Long, |a| {
-                    let columns = (0..a.len()).map(|i| a.i64(i)).collect::<Result<Vec<_>>>()?;
-                    args::longs(a.rows(), |row| {
-                        columns.iter().filter_map(|c| c.get(row)).$pick()
-                    })
-                })
-                .variadic(),
-                Overload::new(&[Is(Real)], Real, |a| {
-                    let columns = (0..a.len()).map(|i| a.f64(i)).collect::<Result<Vec<_>>>()?;
-                    args::reals(a.rows(), |row| {
-                        let values = columns.iter().filter_map(|c| c.get(row));
-                        values.reduce(|a, b| {
-                            if a.is_nan() || b.is_nan() {
-                                f64::NAN
-                            } else {
-                                f64::$pick(a, b)
-                            }
-                        })
-                    })
-                })
-                .variadic(),
-                Overload::new(&[Is(Decimal)], Decimal, |a| {
-                    let columns = (0..a.len())
-                        .map(|i| a.decimal(i))
-                        .collect::<Result<Vec<_>>>()?;
-                    args::decimals(a.rows(), |row| {
-                        Ok(columns.iter().filter_map(|c| c.get(row)).$pick())
-                    })
-                })
-                .variadic(),
-                Overload::new(&[Is(Datetime)], Datetime, |a| {
-                    let columns = (0..a.len())
-                        .map(|i| a.datetime(i))
-                        .collect::<Result<Vec<_>>>()?;
-                    args::datetimes(a.rows(), |row| {
-                        Ok(columns.iter().filter_map(|c| c.get(row)).$pick())
-                    })
-                })
-                .variadic(),
-                Overload::new(&[Is(Timespan)], Timespan, |a| {
-                    let columns = (0..a.len())
-                        .map(|i| a.timespan(i))
-                        .collect::<Result<Vec<_>>>()?;
-                    args::timespans(a.rows(), |row| {
-                        columns.iter().filter_map(|c| c.get(row)).$pick()
-                    })
-                })
-                .variadic(),
-                Overload::new(&[Is(Text)], Text, |a| {
-                    let columns = (0..a.len()).map(|i| a.str(i)).collect::<Result<Vec<_>>>()?;
-                    args::strs(a.rows(), |row| {
-                        columns.iter().map(|c| c.text(row)).$pick().unwrap_or("")
-                    })
-                })
-                .variadic(),
-            ],
-        )
-    };
-}
+use real_function;
 
 macro_rules! bits {
     ($name:literal, $doc:literal, $op:expr) => {
@@ -106,6 +45,9 @@ macro_rules! bits {
         .named_after_argument()
     };
 }
+
+pub(super) use extremes::FUNCTIONS as EXTREME_FUNCTIONS;
+pub(super) use special::FUNCTIONS as SPECIAL_FUNCTIONS;
 
 pub(super) const FUNCTIONS: &[ScalarFunction] = &[
     ScalarFunction::new(
@@ -374,8 +316,6 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
             args::bools(a.rows(), |row| x.get(row).map(f64::is_finite))
         })],
     ),
-    extreme!("max_of", "The largest of its arguments, nulls aside.", max),
-    extreme!("min_of", "The smallest of its arguments, nulls aside.", min),
     bits!("binary_and", "Bits that both numbers have.", |x, y| x & y),
     bits!("binary_or", "Bits that either number has.", |x, y| x | y),
     bits!("binary_xor", "Bits that one of the numbers has.", |x, y| x
@@ -477,7 +417,7 @@ fn round_long(x: i64, digits: i64) -> Option<i64> {
 
 /// Rounds half away from zero. Products that a binary fraction leaves just under a half are helped
 /// up, so that `round(2.15, 1)` is 2.2, as in Kusto.
-fn round_real(x: f64, digits: i64) -> f64 {
+pub(super) fn round_real(x: f64, digits: i64) -> f64 {
     if digits == 0 || !x.is_finite() {
         return x.round();
     }

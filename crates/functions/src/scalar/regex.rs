@@ -116,7 +116,7 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
             Long,
             |a| {
                 let (x, pattern) = (a.str(0)?, Pattern::new(a.str(1)?)?);
-                let place = super::string::SearchPlace::new(a)?;
+                let place = super::string::SearchPlace::new(a, false)?;
                 let mut failed = None;
                 let array = args::longs(a.rows(), |row| {
                     let regex = match pattern.get(row) {

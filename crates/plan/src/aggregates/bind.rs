@@ -1,5 +1,6 @@
 //! Calls of aggregates.
 
+use functions::aggregate::aggregates;
 use kql::ast::{self, Call, ExprKind};
 use kql::{Code, Span, Type};
 
@@ -17,6 +18,9 @@ use crate::typed::Typed;
 const LIST_MAX: i64 = 1_048_576;
 /// Most elements of the lists and sets of old: `makelist`, `makeset`.
 const OLD_LIST_MAX: i64 = 128;
+/// The accuracy that counts of distinct values have if none is said, and the greatest.
+const ACCURACY: i64 = 1;
+const ACCURACY_MAX: i64 = 4;
 
 impl Binder<'_> {
     /// An aggregate within an expression: its first column.
@@ -81,7 +85,7 @@ impl Binder<'_> {
         for arg in call.exprs() {
             args.push((self.scalar(arg, scope, row)?, arg.span));
         }
-        if matches!(name, "percentile" | "percentiles") {
+        if name.starts_with("percentile") {
             return self.percentiles(call, args, span, groups);
         }
         let value = self.plain_aggregate(call, args, span, groups)?;
@@ -103,8 +107,13 @@ impl Binder<'_> {
         // `…if` aggregates take their predicate last, or after the value.
         let (base, filter) = match name {
             "countif" | "sumif" | "avgif" | "minif" | "maxif" | "stdevif" | "varianceif"
-            | "dcountif" | "count_distinctif" | "make_list_if" | "make_set_if" | "make_bag_if" => {
-                let at = usize::from(name != "countif");
+            | "variancepif" | "dcountif" | "count_distinctif" | "hll_if" | "make_list_if"
+            | "make_set_if" | "make_bag_if" | "covarianceif" | "covariancepif" => {
+                let at = match name {
+                    "countif" => 0,
+                    "covarianceif" | "covariancepif" => 2,
+                    _ => 1,
+                };
                 if args.len() <= at {
                     return Err(error(
                         Code::Arity,
@@ -144,7 +153,7 @@ impl Binder<'_> {
             Ok(args.remove(0).0)
         };
         let result = match base {
-            "count" => {
+            "count" | "cnt" => {
                 if args.len() > 1 {
                     return Err(error(Code::Arity, span, "`count` takes no arguments"));
                 }
@@ -159,20 +168,31 @@ impl Binder<'_> {
             "stdevp" => compute.spread(value(&mut args)?, true, false)?,
             "variance" => compute.spread(value(&mut args)?, false, true)?,
             "variancep" => compute.spread(value(&mut args)?, false, false)?,
-            "dcount" => {
+            "dcount" | "hll" => {
                 let value = value(&mut args)?;
-                if let Some((accuracy, at)) = args.pop() {
-                    let level = accuracy.constant_long(at, 0)?;
-                    if level > 4 {
-                        return Err(error(
-                            Code::Constant,
-                            at,
-                            "the accuracy is a number from 0 to 4",
-                        ));
-                    }
+                let accuracy = accuracy(&mut args)?;
+                match base {
+                    "dcount" => compute.dcount(value, accuracy),
+                    _ => compute.hll(value, accuracy),
                 }
-                compute.count_distinct(value)?
             }
+            "hll_merge" => compute.merged(value(&mut args)?, &aggregates().hll_merge)?,
+            "tdigest_merge" | "merge_tdigest" => {
+                compute.merged(value(&mut args)?, &aggregates().tdigest_merge)?
+            }
+            "tdigest" => {
+                let value = value(&mut args)?;
+                let weight = (!args.is_empty()).then(|| args.remove(0));
+                compute.tdigest(value, weight)?
+            }
+            "covariance" | "covariancep" => {
+                let (x, y) = (value(&mut args)?, value(&mut args)?);
+                compute.covariance(x, y, base == "covariance")?
+            }
+            "binary_all_and" | "binary_all_or" | "binary_all_xor" => {
+                compute.bits(value(&mut args)?, base)?
+            }
+            "buildschema" => compute.schema(value(&mut args)?)?,
             "count_distinct" => compute.count_distinct(value(&mut args)?)?,
             "make_list" | "makelist" | "make_list_with_nulls" => {
                 let value = value(&mut args)?;
@@ -225,8 +245,24 @@ impl Binder<'_> {
             return Err(error_with_hint(Code::Type, key.expr.span, message, hint));
         }
         let key_name = names::implicit(&key.expr);
-        let mut columns = vec![(key_name.clone(), key_value.clone())];
-        columns.extend(self.picked_columns(values, scope, groups, key_name.as_deref())?);
+        let extreme = if largest { "max" } else { "min" };
+        let stem = key_name.as_deref().unwrap_or_default();
+        // The aggregates of old name their columns after the extreme and the key.
+        let is_old = !call.name.text.contains('_');
+        let key_column = match &key_name {
+            Some(name) if !is_old => name.clone(),
+            _ => format!("{extreme}_{stem}"),
+        };
+        let mut columns = vec![(Some(key_column), key_value.clone())];
+        let picked = self.picked_columns(values, scope, groups, key_name.as_deref())?;
+        for (index, (name, value)) in picked.into_iter().enumerate() {
+            let name = match name {
+                Some(name) if !is_old => name,
+                Some(name) => format!("{extreme}_{stem}_{name}"),
+                None => format!("{extreme}_{stem}_arg{}", index + 1),
+            };
+            columns.push((Some(name), value));
+        }
         let mut compute = Compute {
             binder: self,
             groups,
@@ -269,10 +305,16 @@ impl Binder<'_> {
             return Err(error(Code::Arity, span, format!("`{name}` takes a value")));
         }
         let mut columns = self.picked_columns(args, scope, groups, None)?;
-        if name.starts_with("any") {
-            for (column, _) in &mut columns {
-                *column = Some(format!("{name}_{}", column.as_deref().unwrap_or("")));
-            }
+        let is_single = columns.len() == 1;
+        for (index, (column, _)) in columns.iter_mut().enumerate() {
+            let own = column.take();
+            *column = match (name, own) {
+                ("any" | "anyif", None) if is_single => Some(format!("{name}_")),
+                ("any" | "anyif", None) => Some(format!("{name}_arg{index}")),
+                ("any" | "anyif", Some(own)) => Some(format!("{name}_{own}")),
+                ("take_any", None) => Some(format!("any_arg{index}")),
+                (_, own) => own,
+            };
         }
         let mut compute = Compute {
             binder: self,
@@ -310,77 +352,6 @@ impl Binder<'_> {
         }
         Ok(columns)
     }
-
-    /// `percentile(value, p)`, `percentiles(value, p, …)`.
-    fn percentiles(
-        &mut self,
-        call: &Call,
-        args: Vec<Spanned>,
-        span: Span,
-        groups: &Groups<'_>,
-    ) -> Result<Vec<AggregateOutput>> {
-        let mut args = args.into_iter();
-        let Some((value, at)) = args.next() else {
-            return Err(error(
-                Code::Arity,
-                span,
-                format!("`{}` takes a value and a percentile", call.name.text),
-            ));
-        };
-        if !matches!(
-            value.ty,
-            Type::Int | Type::Long | Type::Real | Type::Decimal | Type::Datetime | Type::Timespan
-        ) {
-            let message = format!("a {} has no percentiles", value.ty);
-            return Err(error(Code::Type, at, message));
-        }
-        let base = names::implicit(&call.args[0].expr).unwrap_or_default();
-        let mut outputs = Vec::new();
-        for (percentile, at) in args {
-            let percentile = self.convert(percentile, Type::Real, at)?;
-            let Some(datafusion_common::ScalarValue::Float64(Some(p))) =
-                percentile.constant().cloned()
-            else {
-                return Err(error(
-                    Code::Constant,
-                    at,
-                    "a percentile must be a constant number",
-                ));
-            };
-            if !(0.0..=100.0).contains(&p) {
-                return Err(error(
-                    Code::Constant,
-                    at,
-                    "a percentile is a number from 0 to 100",
-                ));
-            }
-            let mut compute = Compute {
-                binder: self,
-                groups,
-                filter: None,
-                span,
-            };
-            let result = compute.percentile(value.clone(), p)?;
-            let number = if p.fract() == 0.0 {
-                format!("{p:.0}")
-            } else {
-                p.to_string().replace('.', "_")
-            };
-            let name = format!("percentile_{base}_{number}");
-            outputs.push(AggregateOutput {
-                name: Some(name),
-                value: result,
-            });
-        }
-        if outputs.is_empty() {
-            return Err(error(
-                Code::Arity,
-                span,
-                format!("`{}` takes a percentile", call.name.text),
-            ));
-        }
-        Ok(outputs)
-    }
 }
 
 fn named(columns: Vec<(Option<String>, Typed)>, values: Vec<Typed>) -> Vec<AggregateOutput> {
@@ -389,6 +360,20 @@ fn named(columns: Vec<(Option<String>, Typed)>, values: Vec<Typed>) -> Vec<Aggre
         .zip(values)
         .map(|(name, value)| AggregateOutput { name, value })
         .collect()
+}
+
+/// The accuracy of `dcount()` and `hll()`, if it is said.
+fn accuracy(args: &mut Vec<Spanned>) -> Result<i64> {
+    if args.is_empty() {
+        return Ok(ACCURACY);
+    }
+    let (accuracy, at) = args.remove(0);
+    let accuracy = accuracy.constant_long(at, 0)?;
+    if accuracy > ACCURACY_MAX {
+        let message = "the accuracy is a number from 0 to 4";
+        return Err(error(Code::Constant, at, message));
+    }
+    Ok(accuracy)
 }
 
 /// The size that bounds a list, if it is said.

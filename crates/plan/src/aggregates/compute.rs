@@ -14,7 +14,6 @@ use schema::arrow::data_type;
 use super::{Groups, is_ordered};
 use crate::binder::Binder;
 use crate::error::{At, Result, error_with_hint};
-use crate::expr::conversion;
 use crate::typed::{Typed, column};
 
 /// Computes one aggregate.
@@ -27,7 +26,7 @@ pub(super) struct Compute<'c, 'a, 'r> {
 }
 
 impl Compute<'_, '_, '_> {
-    fn part(&self, udaf: Arc<AggregateUDF>, args: Vec<Expr>, distinct: bool) -> Expr {
+    pub(super) fn part(&self, udaf: Arc<AggregateUDF>, args: Vec<Expr>, distinct: bool) -> Expr {
         let filter = self.filter.clone().map(Box::new);
         let call = AggregateFunction::new_udf(udaf, args, distinct, filter, Vec::new(), None);
         self.groups.part(Expr::AggregateFunction(call))
@@ -41,11 +40,11 @@ impl Compute<'_, '_, '_> {
         )
     }
 
-    fn count_of(&self, value: Expr) -> Expr {
+    pub(super) fn count_of(&self, value: Expr) -> Expr {
         self.part(count::count_udaf(), vec![value], false)
     }
 
-    fn refuse(&self, what: &str, ty: Type) -> crate::error::Stop {
+    pub(super) fn refuse(&self, what: &str, ty: Type) -> crate::error::Stop {
         let message = format!("`{what}` does not take a {ty}");
         let hint = match ty {
             Type::String | Type::Dynamic => "convert it, with `tolong(…)` or `toreal(…)`",
@@ -98,8 +97,11 @@ impl Compute<'_, '_, '_> {
         Ok((part, ty))
     }
 
-    /// An average of nothing is not a number; of timespans it is null.
+    /// An average of nothing is not a number; of times it is null.
     pub(super) fn avg(&mut self, value: Typed) -> Result<Typed> {
+        if value.ty == Type::Datetime {
+            return self.mean_datetime(value.expr);
+        }
         let counted = value.expr.clone();
         let (total, ty) = self.sum_part(value, "avg")?;
         let count = self.count_of(counted);
@@ -131,6 +133,24 @@ impl Compute<'_, '_, '_> {
                     .invoke("__divide", vec![total, count], self.span)?
             }
         })
+    }
+
+    /// The mean of datetimes. Their nanoseconds have no sum that fits a long; those of whole seconds
+    /// and of the rest do.
+    fn mean_datetime(&mut self, value: Expr) -> Result<Typed> {
+        let second = || lit(1_000_000_000_i64);
+        let count = self.count_of(value.clone());
+        let nanos = cast(value, data_type(Type::Long));
+        let sum = |part: Expr| self.part(sum::sum_udaf(), vec![part], false);
+        let seconds = sum(nanos.clone() / second());
+        let rest = sum(nanos % second());
+        let whole = seconds.clone() / count.clone() * second();
+        let rest = (seconds % count.clone() * second() + rest) / count.clone();
+        let mean = when(count.eq(lit(0_i64)), lit(ScalarValue::Int64(None)))
+            .otherwise(whole + rest)
+            .at(self.span)?;
+        let ty = Type::Datetime;
+        Ok(Typed::new(cast(mean, data_type(ty)), ty))
     }
 
     /// The least or greatest value; what is not a number is both.
@@ -167,13 +187,7 @@ impl Compute<'_, '_, '_> {
 
     /// Variance and standard deviation; of one value it is 0.
     pub(super) fn spread(&mut self, value: Typed, root: bool, sample: bool) -> Result<Typed> {
-        if !value.ty.is_numeric() && value.ty != Type::Dynamic {
-            return Err(self.refuse(if root { "stdev" } else { "variance" }, value.ty));
-        }
-        let value = match value.ty {
-            Type::Decimal => self.binder.invoke("toreal", vec![value], self.span)?,
-            _ => self.binder.convert(value, Type::Real, self.span)?,
-        };
+        let value = self.real(value, if root { "stdev" } else { "variance" })?;
         let udaf = match (root, sample) {
             (true, true) => stddev::stddev_udaf(),
             (true, false) => stddev::stddev_pop_udaf(),
@@ -187,6 +201,17 @@ impl Compute<'_, '_, '_> {
             .otherwise(spread)
             .at(self.span)?;
         Ok(Typed::new(few, Type::Real))
+    }
+
+    /// A number as a real.
+    pub(super) fn real(&mut self, value: Typed, what: &str) -> Result<Typed> {
+        match value.ty {
+            Type::Decimal => self.binder.invoke("toreal", vec![value], self.span),
+            Type::Int | Type::Long | Type::Real | Type::Dynamic => {
+                self.binder.convert(value, Type::Real, self.span)
+            }
+            ty => Err(self.refuse(what, ty)),
+        }
     }
 
     pub(super) fn count_distinct(&mut self, value: Typed) -> Result<Typed> {
@@ -281,24 +306,6 @@ impl Compute<'_, '_, '_> {
                 Ok(Typed::new(field, ty))
             })
             .collect()
-    }
-
-    pub(super) fn percentile(&mut self, value: Typed, percentile: f64) -> Result<Typed> {
-        let ty = value.ty;
-        let value = match ty {
-            Type::Int => self.binder.convert(value, Type::Long, self.span)?,
-            Type::Decimal => return Err(self.refuse("percentile", ty)),
-            _ => value,
-        };
-        let sketch = self.part(Arc::clone(&aggregates().sketch), vec![value.expr], false);
-        let found = if ty == Type::Int { Type::Long } else { ty };
-        let name = lit(ScalarValue::Utf8View(Some(found.name().to_owned())));
-        let value = internal::percentile().call(vec![sketch, lit(percentile), name]);
-        let value = Typed::new(value, found);
-        if ty == Type::Int {
-            return self.binder.invoke(conversion(ty), vec![value], self.span);
-        }
-        Ok(value)
     }
 }
 

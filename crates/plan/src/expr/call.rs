@@ -1,13 +1,17 @@
 //! Function calls: special forms, functions of the registry, and the query's own.
 
+use std::sync::Arc;
+
+use datafusion_common::ScalarValue;
+use datafusion_expr::{Expr, ScalarUDF, lit};
 use functions::{Param, ScalarFunction, registry};
 use kql::ast::{self, Call};
 use kql::{Code, Diagnostic, Span, Type, suggest};
 
-use super::{Row, special, window};
+use super::{Row, columns, special, window};
 use crate::aggregates;
 use crate::binder::{Binder, Callee};
-use crate::error::{Result, Stop, error, error_with_hint};
+use crate::error::{At, Result, Stop, error, error_with_hint};
 use crate::scope::{Binding, Scope};
 use crate::typed::Typed;
 
@@ -46,7 +50,7 @@ impl Binder<'_> {
         if let Some(value) = self.window(call, span, scope, row)? {
             return Ok(value);
         }
-        if aggregates::is_aggregate(name) {
+        if aggregates::is_aggregate_call(call) {
             return match row.groups {
                 Some(groups) => self.aggregate(call, span, scope, groups),
                 None => Err(error_with_hint(
@@ -62,6 +66,14 @@ impl Binder<'_> {
             _ => return Err(self.unknown_function(call, scope)),
         };
         check_arity(function, call, span)?;
+        if columns::gives_several(function) {
+            return Err(error_with_hint(
+                Code::Semantic,
+                span,
+                format!("`{name}` gives several columns and can't stand here"),
+                "name them first, as in `extend (a, b) = …`",
+            ));
+        }
         let mut args = Vec::with_capacity(call.args.len());
         for arg in &call.args {
             args.push(self.scalar(&arg.expr, scope, row)?);
@@ -95,7 +107,7 @@ impl Binder<'_> {
     }
 }
 
-fn check_arity(function: &ScalarFunction, call: &Call, span: Span) -> Result<()> {
+pub(super) fn check_arity(function: &ScalarFunction, call: &Call, span: Span) -> Result<()> {
     let (least, most) = function.arity();
     let given = call.args.len();
     if given >= least && most.is_none_or(|most| given <= most) {
@@ -116,6 +128,21 @@ fn check_arity(function: &ScalarFunction, call: &Call, span: Span) -> Result<()>
         call.name.text
     );
     Err(error(Code::Arity, span, message))
+}
+
+/// A call of a function, evaluated here if all arguments are constant.
+pub(super) fn evaluated(udf: &Arc<ScalarUDF>, args: Vec<Expr>, span: Span) -> Result<Expr> {
+    let constants: Option<Vec<ScalarValue>> = args
+        .iter()
+        .map(|expr| match expr {
+            Expr::Literal(value, _) => Some(value.clone()),
+            _ => None,
+        })
+        .collect();
+    Ok(match constants {
+        Some(constants) => lit(functions::fold(udf, &constants).at(span)?),
+        None => udf.call(args),
+    })
 }
 
 /// The error for arguments that fit none of a function's forms.

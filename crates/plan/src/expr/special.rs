@@ -2,7 +2,7 @@
 
 use datafusion_common::ScalarValue;
 use datafusion_expr::{Expr, lit, not, when};
-use kql::ast::{Call, ExprKind, Literal};
+use kql::ast::{self, Call, ExprKind, Literal};
 use kql::{Code, Span, Type};
 
 use super::call::expect_args;
@@ -52,6 +52,8 @@ pub(super) fn unsupported_function(name: &str) -> Option<String> {
         "adx",
         "geo_info_from_ip_address",
         "parse_user_agent",
+        "series_periods_detect",
+        "series_periods_validate",
     ];
     (KNOWN.contains(&name) || name.starts_with("geo_")).then(|| format!("`{name}()`"))
 }
@@ -112,6 +114,9 @@ impl Binder<'_> {
                 }
             }
             "extract" if call.args.len() == 4 => self.extract_typed(call, scope, row)?,
+            "percentile_tdigest" if call.args.len() == 3 => {
+                self.percentile_typed(call, scope, row)?
+            }
             _ => return Ok(None),
         }))
     }
@@ -310,18 +315,39 @@ impl Binder<'_> {
         row: Row<'_>,
     ) -> Result<Typed> {
         let args: Vec<_> = call.exprs().collect();
-        let ExprKind::Literal(Literal::Type(ty)) = &args[3].kind else {
-            return Err(error(Code::Type, args[3].span, "expected `typeof(…)`"));
-        };
+        let ty = literal_type(args[3])?;
         let mut bound = Vec::new();
         for arg in &args[..3] {
             bound.push(self.scalar(arg, scope, row)?);
         }
         let text = self.invoke("extract", bound, call.name.span)?;
-        if *ty == Type::String {
+        if ty == Type::String {
             return Ok(text);
         }
-        self.invoke(conversion(*ty), vec![text], call.name.span)
+        self.invoke(conversion(ty), vec![text], call.name.span)
+    }
+
+    /// `percentile_tdigest(digest, percentile, typeof(type))`.
+    fn percentile_typed<'q>(
+        &mut self,
+        call: &'q Call,
+        scope: &Scope<'q>,
+        row: Row<'_>,
+    ) -> Result<Typed> {
+        let args: Vec<_> = call.exprs().collect();
+        let ty = literal_type(args[2])?;
+        let digest = self.scalar(args[0], scope, row)?;
+        let percentile = self.scalar(args[1], scope, row)?;
+        let span = call.name.span;
+        let value = self.invoke("percentile_tdigest", vec![digest, percentile], span)?;
+        self.convert(value, ty, span)
+    }
+}
+
+fn literal_type(arg: &ast::Expr) -> Result<Type> {
+    match &arg.kind {
+        ExprKind::Literal(Literal::Type(ty)) => Ok(*ty),
+        _ => Err(error(Code::Type, arg.span, "expected `typeof(…)`")),
     }
 }
 

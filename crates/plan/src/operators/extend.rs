@@ -1,10 +1,10 @@
-use kql::ast::{self, Names as AstNames};
+use kql::ast;
 use kql::{Code, Span};
 
 use crate::binder::Binder;
 use crate::error::{Result, error};
-use crate::expr::Row;
-use crate::names::{self, Names};
+use crate::expr::{Entry, EntryName, Row};
+use crate::names::Names;
 use crate::relation::{Output, Relation, Visible};
 use crate::scope::Scope;
 
@@ -20,30 +20,25 @@ pub(crate) fn bind<'q>(
     let mut known = Names::new(input.columns.iter().map(|column| column.name.clone()));
     let mut set: Vec<String> = Vec::new();
     for column in columns {
-        let value = binder.scalar(&column.expr, scope, Row::of(&input))?;
-        let name = match &column.names {
-            AstNames::One(name) => name.text.clone(),
-            AstNames::None => match names::implicit(&column.expr) {
-                Some(name) => name,
-                None => known.unnamed(),
-            },
-            AstNames::Many(_) => {
-                let message = "only functions that give several values take several names";
-                return Err(error(Code::Semantic, column.span(), message));
+        for Entry { name, value } in binder.entries(column, scope, Row::of(&input))? {
+            let name = match name {
+                EntryName::Said(name) | EntryName::Implied(name) => name,
+                EntryName::Made(name) => known.unique(&name),
+                EntryName::None => known.unnamed(),
+            };
+            if set.contains(&name) {
+                let message = format!("the column `{name}` is set twice");
+                return Err(error(Code::Ambiguous, column.span(), message));
             }
-        };
-        if set.contains(&name) {
-            let message = format!("the column `{name}` is set twice");
-            return Err(error(Code::Ambiguous, column.span(), message));
-        }
-        set.push(name.clone());
-        let output = Output::new(&*name, value);
-        match outputs
-            .iter_mut()
-            .find(|other| other.name == name && other.visible != Visible::Never)
-        {
-            Some(other) => *other = output,
-            None => outputs.push(output),
+            set.push(name.clone());
+            let output = Output::new(&*name, value);
+            match outputs
+                .iter_mut()
+                .find(|other| other.name == name && other.visible != Visible::Never)
+            {
+                Some(other) => *other = output,
+                None => outputs.push(output),
+            }
         }
     }
     // The unseen columns stay with the order, which `project` carries along.

@@ -1,10 +1,11 @@
 use kql::Span;
-use kql::ast::{self, Names as AstNames};
+use kql::ast;
 
 use crate::binder::Binder;
 use crate::error::Result;
-use crate::expr::Row;
+use crate::expr::{Entry, EntryName, Row};
 use crate::names::Names;
+use crate::operators::project::explicit_names;
 use crate::relation::{Output, Relation};
 use crate::scope::Scope;
 
@@ -15,19 +16,17 @@ pub(crate) fn bind<'q>(
     span: Span,
     scope: &Scope<'q>,
 ) -> Result<Relation> {
-    let explicit = columns.iter().filter_map(|column| match &column.names {
-        AstNames::One(name) => Some(name.text.clone()),
-        _ => None,
-    });
-    let mut names = Names::new(explicit);
+    let mut names = Names::new(columns.iter().flat_map(explicit_names));
     let mut outputs = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
-        let value = binder.scalar(&column.expr, scope, Row::NONE)?;
-        let name = match &column.names {
-            AstNames::One(name) => name.text.clone(),
-            _ => names.unique(&format!("print_{index}")),
-        };
-        outputs.push(Output::new(name, value));
+        for Entry { name, value } in binder.entries(column, scope, Row::NONE)? {
+            let name = match name {
+                EntryName::Said(name) => name,
+                EntryName::Made(name) => names.unique(&name),
+                EntryName::Implied(_) | EntryName::None => names.unique(&format!("print_{index}")),
+            };
+            outputs.push(Output::new(name, value));
+        }
     }
     binder.single_row(outputs, span)
 }

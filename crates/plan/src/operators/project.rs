@@ -3,8 +3,8 @@ use kql::{Code, Diagnostic, Span, suggest};
 
 use crate::binder::Binder;
 use crate::error::{Result, Stop, error};
-use crate::expr::Row;
-use crate::names::{self, Names};
+use crate::expr::{Entry, EntryName, Row};
+use crate::names::Names;
 use crate::relation::{Column, Output, Relation, Visible};
 use crate::scope::Scope;
 
@@ -28,10 +28,10 @@ pub(crate) fn outputs<'q>(
     scope: &Scope<'q>,
 ) -> Result<Vec<Output>> {
     // Explicit names are taken first, so that implied ones give way.
-    let explicit: Vec<String> = columns.iter().filter_map(explicit_name).collect();
-    let mut names = Names::new(explicit.clone());
+    let mut names = Names::new(columns.iter().flat_map(explicit_names));
+    let mut given: Vec<String> = Vec::new();
     let mut outputs = Vec::with_capacity(columns.len());
-    for (index, column) in columns.iter().enumerate() {
+    for column in columns {
         if matches!(column.expr.kind, ExprKind::Star) {
             for column in input.visible() {
                 outputs.push(Output {
@@ -41,38 +41,33 @@ pub(crate) fn outputs<'q>(
             }
             continue;
         }
-        let value = binder.scalar(&column.expr, scope, Row::of(input))?;
-        let name = match explicit_name(column) {
-            Some(name) => {
-                let earlier = columns[..index]
-                    .iter()
-                    .filter_map(explicit_name)
-                    .any(|n| n == name);
-                if earlier {
+        for Entry { name, value } in binder.all_entries(column, scope, Row::of(input))? {
+            let name = match name {
+                EntryName::Said(name) if given.contains(&name) => {
                     let message = format!("the column `{name}` is given twice");
                     return Err(error(Code::Ambiguous, column.span(), message));
                 }
-                name
-            }
-            None if matches!(column.names, AstNames::Many(_)) => {
-                let message = "only functions that give several values take several names";
-                return Err(error(Code::Semantic, column.span(), message));
-            }
-            None => match names::implicit(&column.expr) {
-                Some(name) => names.unique(&name),
-                None => names.unnamed(),
-            },
-        };
-        outputs.push(Output::new(name, value));
+                EntryName::Said(name) => {
+                    given.push(name.clone());
+                    name
+                }
+                EntryName::Implied(name) | EntryName::Made(name) => names.unique(&name),
+                EntryName::None => names.unnamed(),
+            };
+            outputs.push(Output::new(name, value));
+        }
     }
     Ok(outputs)
 }
 
-fn explicit_name(column: &ast::NamedExpr) -> Option<String> {
-    match &column.names {
-        AstNames::One(name) => Some(name.text.clone()),
-        AstNames::None | AstNames::Many(_) => None,
-    }
+/// The names that a query says for a column, or for the columns that a function gives.
+pub(super) fn explicit_names(column: &ast::NamedExpr) -> impl Iterator<Item = String> {
+    let names: &[ast::Name] = match &column.names {
+        AstNames::None => &[],
+        AstNames::One(name) => std::slice::from_ref(name),
+        AstNames::Many(names) => names,
+    };
+    names.iter().map(|name| name.text.clone())
 }
 
 /// `T | project-away a, b*`: a pattern that fits nothing is no mistake, a name is.

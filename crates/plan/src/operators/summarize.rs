@@ -113,7 +113,7 @@ pub(super) fn group_keys<'q>(
     let mut keys = Vec::with_capacity(by.len());
     for key in by {
         if let ExprKind::Call(call) = &key.expr.kind
-            && aggregates::is_aggregate(&call.name.text)
+            && aggregates::is_aggregate_call(call)
         {
             let message = format!("the aggregate `{}` can't be a group", call.name.text);
             return Err(error(Code::Aggregate, key.expr.span, message));
@@ -158,7 +158,7 @@ pub(super) fn aggregate_outputs<'q>(
     outputs: &mut Vec<Output>,
 ) -> Result<()> {
     let is_call = matches!(&aggregate.expr.kind, ExprKind::Call(call)
-        if aggregates::is_aggregate(&call.name.text) && scope.get(&call.name.text).is_none());
+        if aggregates::is_aggregate_call(call) && scope.get(&call.name.text).is_none());
     let columns = match &aggregate.expr.kind {
         ExprKind::Call(call) if is_call => {
             binder.aggregate_outputs(call, aggregate.expr.span, scope, groups)?
