@@ -43,8 +43,9 @@ $(DENY):
 proto: ## generate the code of proto/ anew
 	cargo run -q -p proto --example generate -- crates/proto/src/generated
 
-bless: ## accept the present answers and plans of tests/cases and tests/snapshots
+bless: ## accept the present answers, plans and support matrix
 	LOGGIA_BLESS=1 cargo test --locked -p loggia --test all every_case
+	LOGGIA_BLESS=1 cargo test --locked -p loggia --test all support_matrix
 	INSTA_UPDATE=always cargo test --locked -p loggia --test all plans
 
 bench: ## four shards beside one DataFusion, in one run

@@ -5,7 +5,7 @@ pub(crate) mod dry_run;
 pub(crate) mod stats;
 pub(crate) mod table;
 
-use std::io::{BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 
 use arrow::array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
@@ -30,13 +30,16 @@ pub(crate) fn write(
         .iter()
         .map(|c| Type::from_name(&c.r#type).unwrap_or(Type::String))
         .collect();
-    let stdout = std::io::stdout();
+    let stdout = io::stdout();
     if matches!(format, Format::Arrow | Format::Parquet) && stdout.is_terminal() {
         return Err(Exit::other(
             "error: binary data would go to the terminal; redirect it",
         ));
     }
-    let mut out = BufWriter::new(stdout);
+    let mut out = Out {
+        inner: BufWriter::new(stdout),
+        closed: false,
+    };
     let written = match format {
         Format::Table => table::write(&mut out, &names, &types, batches),
         Format::Json => json(&mut out, &names, &types, batches),
@@ -47,14 +50,36 @@ pub(crate) fn write(
     match written.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => Ok(()),
         // `loggia query … | head` is no failure.
-        Err(error) if is_closed(&error) => Ok(()),
+        Err(_) if out.closed => Ok(()),
         Err(error) => Err(Exit::other(format!("error: can't write the rows: {error}"))),
     }
 }
 
-fn is_closed(error: &Failed) -> bool {
-    let io = error.downcast_ref::<std::io::Error>();
-    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+/// Standard output that remembers whether its reader has left: each format wraps errors in a type
+/// of its own.
+struct Out {
+    inner: BufWriter<Stdout>,
+    closed: bool,
+}
+
+impl Out {
+    fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        let closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+        self.closed |= result.as_ref().is_err_and(closed);
+        result
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes);
+        self.note(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.inner.flush();
+        self.note(flushed)
+    }
 }
 
 fn json(

@@ -40,8 +40,8 @@ pub(crate) struct Tally {
     pub(crate) tables: BTreeMap<String, u64>,
     /// Refused records by reason, each with an example.
     refusals: BTreeMap<String, (u64, v1::RefusedRecord)>,
-    /// Payloads that failed as a whole.
-    errors: Vec<String>,
+    /// Payloads that failed as a whole, counted by reason.
+    errors: BTreeMap<String, u64>,
 }
 
 /// Loads files, or says what loading them would do.
@@ -75,7 +75,11 @@ pub(crate) async fn run(args: IngestArgs) -> Result<(), Exit> {
     report(&tally);
     read?;
     if !tally.errors.is_empty() {
-        return Err(Exit::other(tally.errors.join("\n")));
+        let errors = tally.errors.iter().map(|(reason, count)| match count {
+            1 => format!("error: {reason}"),
+            _ => format!("error: {reason} ({count} parts of files)"),
+        });
+        return Err(Exit::other(errors.collect::<Vec<_>>().join("\n")));
     }
     if tally.refused > 0 {
         return Err(Exit::partial(format!(
@@ -125,15 +129,13 @@ fn read(
     Ok(())
 }
 
-/// The workspace of records that name none: the caller's, else what the path says.
+/// The workspace of records that name none: the caller's, else that of the resource in the path.
 fn workspace_of(file: &ExportFile, workspace: &str) -> String {
     if !workspace.is_empty() {
         return workspace.to_owned();
     }
-    file.resource_id
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default()
+    let holder = file.resource_id.as_ref().and_then(workspace_id);
+    holder.map(|id| id.to_string()).unwrap_or_default()
 }
 
 /// Names a part of a file by where it lies in an export, so that the same export is recognised
@@ -200,11 +202,9 @@ impl Tally {
             let entry = self.refusals.entry("(not listed by the server)".to_owned());
             entry.or_default().0 += more;
         }
-        self.errors.extend(
-            response
-                .error
-                .map(|error| format!("error: {}", error.message)),
-        );
+        if let Some(error) = response.error {
+            *self.errors.entry(error.message).or_default() += 1;
+        }
     }
 }
 
@@ -270,11 +270,10 @@ fn report(tally: &Tally) {
     println!("{:>10}  records refused", tally.refused);
     for (reason, (count, example)) in tally.refusals.iter().take(REFUSALS_SHOWN) {
         println!("{count:>12}  {reason}");
-        if example.line > 0 {
-            println!(
-                "              such as line {}: {}",
-                example.line, example.record
-            );
+        match (example.line, example.record.as_str()) {
+            (0, _) => {}
+            (line, "") => println!("              such as line {line}"),
+            (line, record) => println!("              such as line {line}: {record}"),
         }
     }
 }

@@ -61,6 +61,8 @@ fn make(dir: &Path) -> Result<(), Failed> {
     let mut server = CertificateParams::new(NAMES.map(str::to_owned).to_vec())?;
     server.distinguished_name.push(DnType::CommonName, "Loggia");
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    // Strict clients, such as Python from 3.13 on, refuse certificates without it.
+    server.use_authority_key_identifier_extension = true;
     let certificate = server.signed_by(&key, &issuer)?;
 
     write_secret(&dir.join("server.key"), &key.serialize_pem())?;
