@@ -14,6 +14,7 @@ use proto::v1::incomplete::Reason;
 use tonic::Status;
 use uuid::Uuid;
 
+use crate::admission::Place;
 use crate::ask::Prepared;
 use crate::encode;
 use crate::query::{Context, guarded, name_shard, timed_out};
@@ -28,6 +29,8 @@ pub(crate) struct Bounds {
 pub(crate) struct Answer {
     pub(crate) text: String,
     pub(crate) context: Context,
+    /// Held until the last row is sent.
+    pub(crate) _place: Place,
     pub(crate) prepared: Prepared,
     pub(crate) parsing: Duration,
     pub(crate) schema: SchemaRef,

@@ -5,6 +5,9 @@ use std::time::Duration;
 use engine::SessionConfig;
 use url::Url;
 
+/// Queries that run at a time on each core: one computes while the other waits.
+const QUERIES_A_CORE: usize = 2;
+
 /// Bounds of a coordinator.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -12,6 +15,10 @@ pub struct Config {
     pub session: SessionConfig,
     /// Partitions that each shard computes with.
     pub shard_partitions: usize,
+    /// Queries that run at a time.
+    pub queries_running_max: usize,
+    /// Queries that wait for their turn; more are refused.
+    pub queries_waiting_max: usize,
     /// How long a query runs where its caller says nothing.
     pub timeout: Duration,
     /// How long a query may run.
@@ -36,9 +43,12 @@ impl Config {
     /// The usual bounds, with Azure's limits on answers:
     /// <https://learn.microsoft.com/azure/azure-monitor/fundamentals/service-limits>.
     pub fn new(node: Url, version: impl Into<String>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             session: SessionConfig::default(),
             shard_partitions: 1,
+            queries_running_max: QUERIES_A_CORE * cores,
+            queries_waiting_max: 200,
             timeout: Duration::from_secs(180),
             timeout_max: Duration::from_secs(600),
             rows_max: 500_000,

@@ -11,6 +11,7 @@ use proto::failure::{Code, Failure};
 pub(crate) fn of(error: &DataFusionError) -> Failure {
     let root = root(error);
     let code = match root {
+        DataFusionError::Execution(text) if is_overload(text) => Code::Unavailable,
         DataFusionError::Execution(_) => Code::Evaluation,
         DataFusionError::ArrowError(arrow, _) => of_arrow(arrow),
         DataFusionError::ResourcesExhausted(_) => Code::Resources,
@@ -21,6 +22,12 @@ pub(crate) fn of(error: &DataFusionError) -> Failure {
         _ => Code::Internal,
     };
     Failure::new(code, message(root))
+}
+
+/// Whether a shard had too much to do to begin in time, which datafusion-distributed reports as any
+/// other error of running a plan.
+fn is_overload(text: &str) -> bool {
+    text.contains("timed-out while waiting for the plan to be set")
 }
 
 /// The innermost error.

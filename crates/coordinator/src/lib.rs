@@ -6,6 +6,7 @@
 //!
 //! It holds no logs and no state that another coordinator would lack.
 
+mod admission;
 mod answer;
 pub mod ask;
 mod catalog_service;

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status};
 use url::Url;
 use uuid::Uuid;
 
+use crate::admission::Admission;
 use crate::answer::{Answer, Bounds, Responses, columns, warnings};
 use crate::ask::{self, Prepared};
 use crate::{CatalogHost, Config, encode};
@@ -30,6 +31,7 @@ pub struct Coordinator {
     pub(crate) session: Session,
     pub(crate) mapping: Arc<Mapping>,
     pub(crate) config: Arc<Config>,
+    admission: Arc<Admission>,
 }
 
 impl Coordinator {
@@ -51,6 +53,10 @@ impl Coordinator {
             channels,
             session,
             mapping: Arc::new(mapping),
+            admission: Arc::new(Admission::new(
+                config.queries_running_max,
+                config.queries_waiting_max,
+            )),
             config: Arc::new(config),
         })
     }
@@ -190,8 +196,10 @@ impl v1::query_server::Query for Coordinator {
             request.now,
             request.timeout,
         )?;
+        let began = Instant::now();
         let query = ask::parse(&request.kql)?;
-        let parsing = context.began.elapsed();
+        let parsing = began.elapsed();
+        let place = self.admission.admit(context.deadline).await?;
         let session = self.session.clone().with_stats(Arc::clone(&context.stats));
         let prepared = self
             .prepare(&context, &session, &request.kql, &query)
@@ -218,6 +226,7 @@ impl v1::query_server::Query for Coordinator {
             rows_format: request.format == v1::Format::Rows as i32,
             text: request.kql,
             context,
+            _place: place,
             prepared,
             parsing,
             bounds,
@@ -235,6 +244,7 @@ impl v1::query_server::Query for Coordinator {
         let request = request.into_inner();
         let context = self.context(request.scope, request.timespan, request.now, None)?;
         let query = ask::parse(&request.kql)?;
+        let _place = self.admission.admit(context.deadline).await?;
         let session = self.session.clone().with_stats(Arc::clone(&context.stats));
         let prepared = self
             .prepare(&context, &session, &request.kql, &query)
