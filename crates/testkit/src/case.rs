@@ -170,6 +170,8 @@ impl Case {
                 .map_or(end, |semicolon| end + semicolon + 1);
             rest.replace_range(start..end, "");
         }
+        // A case that names no table is the same wherever they lie.
+        tables.retain(|table: &TestTable| names(&rest, &table.table.name));
         (!tables.is_empty()).then_some((tables, rest))
     }
 
@@ -315,4 +317,14 @@ pub async fn bless(path: &Path) -> std::io::Result<()> {
         parts.push(format!("{}\n----\n{expected}", case.text.trim_end()));
     }
     std::fs::write(path, format!("{prelude}{}\n", parts.join("\n====\n")))
+}
+
+/// Whether a word stands in a text.
+fn names(text: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(start, _)| {
+        let before = text[..start].chars().next_back();
+        let after = text[start + word.len()..].chars().next();
+        !before.is_some_and(part) && !after.is_some_and(part)
+    })
 }
