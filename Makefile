@@ -14,7 +14,7 @@ demo: ## the main job: generate logs of three workspaces, ingest them, ask quest
 	deploy/demo.sh target/debug/loggia
 
 test: ## run all tests
-	@deploy/need.sh cc git python node
+	@deploy/need.sh cc git python
 	cargo test --locked --workspace
 
 check: fmt clippy tidy deny test ## all that must hold before a change lands

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages behind the named tools, those that are missing.
-#   deploy/need.sh cc git python node
+#   deploy/need.sh cc git python
 set -euo pipefail
 
 packages=()
@@ -8,7 +8,6 @@ for tool in "$@"; do
   case $tool in
     cc) command -v cc >/dev/null || packages+=(gcc libc6-dev) ;;
     python) python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv) ;;
-    node) { command -v node && command -v npm; } >/dev/null || packages+=(nodejs npm) ;;
     *) command -v "$tool" >/dev/null || packages+=("$tool") ;;
   esac
 done

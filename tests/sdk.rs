@@ -72,10 +72,10 @@ fn azure_monitor_query_for_python() {
 
 #[test]
 fn azure_monitor_query_logs_for_javascript() {
-    let modules = tools::node_modules();
+    let (node, modules) = tools::node();
     let folder = folder();
     let (server, log_workspace) = server(folder.path(), &["--tls"]);
-    let mut command = Command::new("node");
+    let mut command = Command::new(node);
     command
         .args(["--test", "--test-reporter=spec"])
         .arg(file("tests/sdk/javascript.cjs"))

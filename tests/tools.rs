@@ -6,9 +6,6 @@ use std::process::Command;
 
 use crate::server::{Done, file};
 
-/// The oldest Node that the JavaScript packages run on.
-const NODE_MAJOR_MIN: u32 = 20;
-
 /// A Python with the packages of `tests/sdk` and `examples/python`.
 pub(crate) fn python() -> PathBuf {
     let folder = folder().join("python");
@@ -44,19 +41,10 @@ pub(crate) fn system_python() -> &'static str {
     "python3"
 }
 
-/// The folder in which Node finds the packages of `tests/sdk/package.json`.
-pub(crate) fn node_modules() -> PathBuf {
-    let node = Command::new("node").arg("--version").output();
-    let node = node.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let version = node.unwrap_or_else(|_| {
-        panic!("there is no `node`; install it: apt-get install nodejs npm");
-    });
-    let major = version.trim().trim_start_matches('v').split('.').next();
-    let major: u32 = major.and_then(|text| text.parse().ok()).unwrap_or(0);
-    assert!(
-        major >= NODE_MAJOR_MIN,
-        "`node` is {version}, the packages need {NODE_MAJOR_MIN} or newer; see https://nodejs.org"
-    );
+/// A Node of its own, which the Python packages bring, and the folder in which it finds the packages
+/// of `tests/sdk/package.json`.
+pub(crate) fn node() -> (PathBuf, PathBuf) {
+    let programs = python().with_file_name("");
     let folder = folder().join("node");
     let pins = [
         file("tests/sdk/package.json"),
@@ -69,14 +57,14 @@ pub(crate) fn node_modules() -> PathBuf {
             fs::copy(pins, folder.join(name)).expect("the file is copied");
         }
         run(
-            Command::new("npm")
+            Command::new(programs.join("npm"))
                 .args(["ci", "--silent", "--no-audit", "--no-fund", "--prefix"])
                 .arg(folder)
                 .current_dir(folder),
-            "`npm ci` fails; is npm there? apt-get install npm",
+            "`npm ci` fails",
         );
     });
-    folder.join("node_modules")
+    (programs.join("node"), folder.join("node_modules"))
 }
 
 fn folder() -> PathBuf {

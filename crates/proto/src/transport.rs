@@ -16,6 +16,9 @@ const PIPE_BYTES: usize = 256 << 10;
 /// HTTP/2 windows, which bound what a fast sender has under way.
 const STREAM_WINDOW_BYTES: u32 = 2 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+/// Streams that their caller gave up before they were accepted. Beyond them the connection ends, so
+/// that queries that are dropped together must not take others with them.
+const RESET_STREAMS_MAX: usize = 10_000;
 /// Most connections that wait to be accepted.
 const BACKLOG: usize = 16;
 
@@ -27,6 +30,7 @@ pub fn in_process(routes: Routes) -> Channel {
     let server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS_MAX))
         .add_routes(routes);
     tokio::spawn(async move {
         // The only errors are those of accepting, and this incoming has none.
