@@ -64,7 +64,7 @@ pub enum Param {
 pub enum Returns {
     /// Always this.
     Is(Type),
-    /// Several columns. Where only one value can stand, it is that of the first.
+    /// Several columns, as `extend` and the like take them; where one is taken, it is the first.
     ///
     /// A column that no name is given to is called `function_argument_name`, after the first
     /// argument; that part is empty if the argument has no name of its own.

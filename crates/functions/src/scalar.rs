@@ -10,6 +10,8 @@ mod convert;
 mod datetime;
 mod dynamic;
 mod hash;
+#[cfg(test)]
+mod hostile;
 pub mod internal;
 mod ip;
 mod math;

@@ -16,7 +16,8 @@ pub const NANOS_PER_DAY: i64 = TICKS_PER_DAY * NANOS_PER_TICK;
 /// If the instant lies outside the years that nanoseconds reach, 1677 to 2262. KQL reaches further;
 /// refusing is the price of plain Parquet timestamps.
 pub fn nanos_from_ticks(ticks: i64) -> Result<i64> {
-    match (ticks - datetime::UNIX_EPOCH_TICKS).checked_mul(NANOS_PER_TICK) {
+    let since_epoch = ticks.checked_sub(datetime::UNIX_EPOCH_TICKS);
+    match since_epoch.and_then(|ticks| ticks.checked_mul(NANOS_PER_TICK)) {
         Some(nanos) => Ok(nanos),
         None => exec_err!(
             "the datetime {} is out of range: Loggia keeps the years 1677 to 2262",

@@ -2,21 +2,25 @@
 
 use datafusion_common::{Result, internal_err};
 
-/// Keys in ascending order, each once, with a count that is not 0.
+/// Keys in ascending order, each once, with a count that is not 0; and a few that wait to be put in
+/// order, which [`Counts::settle`] does. All but adding reads the ones in order only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts(Vec<(i64, u64)>);
+pub(super) struct Counts {
+    sorted: Vec<(i64, u64)>,
+    waiting: Vec<(i64, u64)>,
+}
 
 impl Counts {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.sorted.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.sorted.is_empty() && self.waiting.is_empty()
     }
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (i64, u64)> + Clone + '_ {
-        self.0.iter().copied()
+        self.sorted.iter().copied()
     }
 
     /// How often all keys occur together.
@@ -26,39 +30,52 @@ impl Counts {
     }
 
     pub(super) fn first_key(&self) -> Option<i64> {
-        self.0.first().map(|(key, _)| *key)
+        self.sorted.first().map(|(key, _)| *key)
     }
 
     pub(super) fn last_key(&self) -> Option<i64> {
-        self.0.last().map(|(key, _)| *key)
+        self.sorted.last().map(|(key, _)| *key)
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<(i64, u64)>()
+        (self.sorted.capacity() + self.waiting.capacity()) * size_of::<(i64, u64)>()
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Puts all keys in order.
+    pub(super) fn settle(&mut self) {
+        if !self.waiting.is_empty() {
+            let mut waiting = std::mem::take(&mut self.waiting);
+            waiting.sort_unstable();
+            self.merge(waiting.into_iter());
+        }
     }
 
     /// Adds keys that come in ascending order; a key may come several times.
     pub(super) fn add(&mut self, sorted: impl Iterator<Item = (i64, u64)> + Clone) {
-        // A few keys are mostly known ones, and looking them up beats a pass over all.
-        let is_few = sorted.clone().take(self.0.len() / 16 + 1).count() <= self.0.len() / 16;
-        if !is_few {
+        // A few keys are looked up, and what is unknown waits until a pass over all is worth it.
+        let few = self.sorted.len() / 16;
+        if sorted.clone().take(few + 1).count() > few {
+            self.settle();
             self.merge(sorted);
             return;
         }
-        let mut unknown = Vec::new();
         for (key, count) in sorted {
-            match self.0.binary_search_by_key(&key, |(known, _)| *known) {
-                Ok(at) => self.0[at].1 = self.0[at].1.saturating_add(count),
-                Err(_) => unknown.push((key, count)),
+            match self.sorted.binary_search_by_key(&key, |(known, _)| *known) {
+                Ok(at) => self.sorted[at].1 = self.sorted[at].1.saturating_add(count),
+                Err(_) => self.waiting.push((key, count)),
             }
         }
-        if !unknown.is_empty() {
-            self.merge(unknown.into_iter());
+        if self.waiting.len() > self.sorted.len() / 4 {
+            self.settle();
         }
     }
 
     fn merge(&mut self, added: impl Iterator<Item = (i64, u64)>) {
-        let known = std::mem::take(&mut self.0);
+        let known = std::mem::take(&mut self.sorted);
         let mut known = known.into_iter().peekable();
         let mut merged: Vec<(i64, u64)> = Vec::with_capacity(known.len());
         for (key, count) in added {
@@ -71,7 +88,7 @@ impl Counts {
             }
         }
         merged.extend(known);
-        self.0 = merged;
+        self.sorted = merged;
     }
 
     /// The same with each key replaced; the order of keys must not change.
@@ -79,6 +96,31 @@ impl Counts {
         let mut mapped = Self::default();
         mapped.merge(self.iter().map(|(old, count)| (key(old), count)));
         mapped
+    }
+
+    /// How many low bits, but one at least, the keys must leave out for no more than `keys_max` to be
+    /// different.
+    pub(super) fn bits_to_drop(&self, keys_max: usize) -> u32 {
+        let fits = |bits: u32| {
+            let keys = self.iter().map(|(key, _)| key >> bits);
+            let later = keys.clone().skip(1);
+            let changes = keys.zip(later).filter(|(key, next)| key != next);
+            changes.count() < keys_max
+        };
+        // What has grown a little too large needs one.
+        if fits(1) {
+            return 1;
+        }
+        let (mut too_few, mut enough) = (1, i64::BITS - 1);
+        while enough - too_few > 1 {
+            let bits = u32::midpoint(too_few, enough);
+            if fits(bits) {
+                enough = bits;
+            } else {
+                too_few = bits;
+            }
+        }
+        enough
     }
 
     /// Writes each key as its distance from the one before, and its count, in seven-bit groups.
@@ -108,7 +150,10 @@ impl Counts {
             counts.push((key, count));
             last = key;
         }
-        Ok(Self(counts))
+        Ok(Self {
+            sorted: counts,
+            waiting: Vec::new(),
+        })
     }
 }
 
@@ -153,6 +198,7 @@ mod tests {
         let many: Vec<(i64, u64)> = (0..100).map(|key| (key, 1)).collect();
         counts.add(many.iter().copied());
         counts.add([(3, 1), (-7, 1), (1_000, 2)].into_iter());
+        counts.settle();
         assert_eq!((counts.len(), counts.total()), (102, 111));
         assert_eq!(
             (counts.first_key(), counts.last_key()),
@@ -164,5 +210,17 @@ mod tests {
         assert!(Counts::read(&bytes, 101).is_err());
         assert!(Counts::read(&bytes[..bytes.len() - 1], 102).is_err());
         assert!(Counts::read(&[0, 1, 0, 1], 9).is_err());
+    }
+
+    #[test]
+    fn no_more_bits_are_dropped_than_it_takes() {
+        let mut counts = Counts::default();
+        counts.add((0..100).map(|key| (key * 8, 1)));
+        for (keys_max, bits) in [(99, 4), (50, 4), (49, 5), (2, 9), (1, 10)] {
+            assert_eq!(counts.bits_to_drop(keys_max), bits, "{keys_max}");
+        }
+        counts.add([(i64::MIN, 1), (i64::MAX, 1)].into_iter());
+        counts.settle();
+        assert_eq!(counts.bits_to_drop(2), 63);
     }
 }

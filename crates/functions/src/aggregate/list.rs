@@ -11,6 +11,7 @@ use datafusion_expr::function::AccumulatorArgs;
 
 use super::groups::{self, Accumulate, Rows, StateReader};
 use crate::args::STRING_BYTES_MAX;
+use crate::dynamic::{self, Kind};
 use crate::scalar::write_array;
 
 /// `kql_make_list(json, place, size_max, keep_nulls)`.
@@ -162,12 +163,20 @@ impl Set {
 impl Accumulate for MakeSet {
     type Group = Set;
 
+    /// Of an array its elements are members of the set.
+    ///
+    /// <https://learn.microsoft.com/kusto/query/make-set-aggregation-function>
     fn update(&self, groups: &mut [Set], values: &[ArrayRef], rows: &Rows<'_>) -> Result<()> {
         let json = values[0].as_string_view();
         let places: &Int64Array = values[1].as_primitive();
-        for (row, group) in rows.iter() {
-            if json.is_valid(row) {
-                groups[group].insert(places.value(row), json.value(row));
+        for (row, group) in rows.iter().filter(|(row, _)| json.is_valid(*row)) {
+            let (value, place) = (json.value(row), places.value(row));
+            if dynamic::kind(value) != Kind::Array {
+                groups[group].insert(place, value);
+                continue;
+            }
+            for element in dynamic::elements(value).filter_map(dynamic::non_null) {
+                groups[group].insert(place, element);
             }
         }
         Ok(())

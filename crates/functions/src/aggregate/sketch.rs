@@ -1,13 +1,14 @@
 //! Sketches of a group's values, from which percentiles are read.
 //!
 //! While there are no more than [`EXACT_MAX`] different values, each is kept with how often it occurs,
-//! and percentiles are exact. Beyond that, numbers and timespans are counted in buckets of nearly equal
-//! relative width, 128 between a power of two and the next (a DDSketch), and taken to lie evenly in
-//! each, so that a percentile is off by at most 0.8 % of itself, mostly far less. Datetimes, whose size
-//! means nothing, are counted in buckets of equal width. The width is doubled as often as it takes to
-//! need no more than [`BUCKETS_MAX`] buckets: for numbers that happens once they spread over more than
-//! 32 powers of two, for datetimes always, and then a percentile is off by at most a thousandth of the
-//! time that the group spans. The least and the greatest value are exact.
+//! and percentiles are exact. Beyond that they are counted in buckets: of nearly equal relative width
+//! for numbers and timespans (a DDSketch, cut at the bits of a real), of equal width for datetimes,
+//! whose size means nothing. The width is doubled as often as it takes to need no more than
+//! [`BUCKETS_MAX`] buckets, and values are taken to lie evenly in each.
+//!
+//! A percentile of numbers is off by at most a 2048th of itself for each power of two that they spread
+//! over, which is 0.8 % for numbers from 1 to 65,536, and one of datetimes by a 2048th of the time that
+//! they span. The least and the greatest value are exact.
 //!
 //! Which bucket a value falls into does not depend on the others, and neither does the width that
 //! they end with: however the values are dealt over shards, the merged sketch is the same to the bit.
@@ -31,9 +32,6 @@ pub(crate) const EXACT_MAX: usize = 1_024;
 
 /// Most buckets.
 pub(crate) const BUCKETS_MAX: usize = 4_096;
-
-/// The low bits of a real that a bucket leaves out at first: all but seven of its fraction.
-const REAL_SHIFT: u32 = 52 - 7;
 
 /// The form in which sketches are written down.
 const VERSION: u8 = 1;
@@ -71,13 +69,6 @@ impl Kind {
         match self {
             Self::Long | Self::Timespan => from_real(value as f64),
             Self::Real | Self::Datetime => value,
-        }
-    }
-
-    fn first_shift(self) -> u32 {
-        match self {
-            Self::Datetime => 0,
-            Self::Long | Self::Real | Self::Timespan => REAL_SHIFT,
         }
     }
 
@@ -160,7 +151,7 @@ impl Buckets {
     /// Which part of a bucket's values are at most `value`, which lies in it.
     fn share(&self, kind: Kind, bucket: i64, value: i64) -> f64 {
         let (low, high) = self.keys(kind, bucket);
-        let until = kind.key_after(value).clamp(low, high);
+        let until = kind.key_after(value).max(low).min(high);
         until.abs_diff(low) as f64 / high.abs_diff(low).max(1) as f64
     }
 }
@@ -191,24 +182,31 @@ impl Values {
         if self.buckets.is_none() && self.counts.len() > EXACT_MAX {
             self.spread(kind);
         }
-        while let Some(buckets) = &mut self.buckets
+        if let Some(buckets) = &mut self.buckets
             && self.counts.len() > BUCKETS_MAX
         {
-            buckets.shift += 1;
-            self.counts = self.counts.map_keys(|key| key >> 1);
+            let bits = self.counts.bits_to_drop(BUCKETS_MAX);
+            buckets.shift += bits;
+            self.counts = self.counts.map_keys(|key| key >> bits);
         }
+    }
+
+    /// Puts all values in order, so that the form depends on nothing but which values there are.
+    fn finish(&mut self, kind: Kind) {
+        self.counts.settle();
+        self.settle(kind);
     }
 
     /// Counts the values in buckets.
     fn spread(&mut self, kind: Kind) {
+        self.counts.settle();
         let (Some(least), Some(greatest)) = (self.counts.first_key(), self.counts.last_key())
         else {
             return;
         };
-        let shift = kind.first_shift();
-        self.counts = self.counts.map_keys(|value| kind.key(value) >> shift);
+        self.counts = self.counts.map_keys(|value| kind.key(value));
         self.buckets = Some(Buckets {
-            shift,
+            shift: 0,
             least,
             greatest,
         });
@@ -216,6 +214,8 @@ impl Values {
 
     /// Adds another sketch's values.
     pub(super) fn merge(&mut self, kind: Kind, mut other: Self) {
+        self.finish(kind);
+        other.finish(kind);
         match (self.buckets, other.buckets) {
             (None, Some(_)) => {
                 self.spread(kind);
@@ -243,6 +243,12 @@ impl Values {
     }
 
     pub(super) fn write(&self, kind: Kind, out: &mut Vec<u8>) {
+        if !self.counts.is_settled() {
+            let mut finished = self.clone();
+            finished.finish(kind);
+            finished.write(kind, out);
+            return;
+        }
         out.push(VERSION);
         out.push(kind as u8);
         match &self.buckets {
@@ -307,7 +313,7 @@ impl Sketch {
                 let is_whole = least <= greatest
                     && counts.first_key() == bucket(least)
                     && counts.last_key() == bucket(greatest);
-                if !is_whole || shift < kind.first_shift() {
+                if !is_whole {
                     return internal_err!("a sketch is not in order");
                 }
                 Values {

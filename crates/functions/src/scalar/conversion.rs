@@ -4,11 +4,12 @@
 
 mod decimal;
 mod json;
+mod read;
 mod real_text;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::Int32Type;
-use datafusion_common::Result;
+use datafusion_common::{Result, exec_err};
 use kql::Type::{
     Bool, Datetime, Decimal, Dynamic, Guid, Int, Long, Real, String as Text, Timespan,
 };
@@ -18,10 +19,12 @@ use crate::args::{self, Args};
 use crate::registry::{Overload, Param::Is, ScalarFunction};
 use crate::{dynamic, time};
 
-pub(crate) use decimal::{decimal_text, parse_decimal};
-use real_text::real_text;
+use self::read::parse_guid;
 
 pub(super) use json::FUNCTIONS as JSON_FUNCTIONS;
+
+pub(crate) use decimal::{decimal_text, parse_decimal};
+pub(crate) use read::{parse_bool, parse_long, parse_real};
 
 pub(super) const FUNCTIONS: &[ScalarFunction] = &[
     ScalarFunction::new(
@@ -52,7 +55,12 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
             Overload::new(&[Is(Long)], Text, |a| display(a, a.i64(0)?)),
             Overload::new(&[Is(Real)], Text, |a| {
                 let x = a.f64(0)?;
-                text(a, |row| x.get(row).map(real_text))
+                args::written(a.rows(), |row, out| {
+                    if let Some(x) = x.get(row) {
+                        real_text::write(out, x);
+                    }
+                    Ok(())
+                })
             }),
             Overload::new(&[Is(Decimal)], Text, |a| {
                 let x = a.decimal(0)?;
@@ -135,6 +143,16 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
             Overload::new(&[Is(Real)], Int, |a| {
                 let x = a.f64(0)?;
                 ints(a, |row| x.get(row).map(|x| x as i32))
+            })
+            .folded(|a| {
+                let x = a.f64(0)?;
+                let Some(value) = x.get(0).filter(|x| x.trunc() != f64::from(*x as i32)) else {
+                    return ints(a, |row| x.get(row).map(|x| x as i32));
+                };
+                // Of longs Kusto makes other constants than columns; of ints nothing is known.
+                exec_err!(
+                    "`toint` of the constant {value}, which is out of range, is not supported"
+                )
             }),
             Overload::new(&[Is(Bool)], Int, |a| {
                 let x = a.bool(0)?;
@@ -275,15 +293,14 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
             Overload::new(&[Is(Long)], Datetime, |a| {
                 let x = a.i64(0)?;
                 args::datetimes(a.rows(), |row| {
-                    x.get(row).map(time::nanos_from_ticks).transpose()
+                    x.get(row).map_or(Ok(None), datetime_of_ticks)
                 })
             }),
             Overload::new(&[Is(Real)], Datetime, |a| {
                 let x = a.f64(0)?;
                 args::datetimes(a.rows(), |row| {
-                    x.get(row)
-                        .map(|ticks| time::nanos_from_ticks(ticks as i64))
-                        .transpose()
+                    let x = x.get(row).filter(|x| !x.is_nan());
+                    x.map_or(Ok(None), |ticks| datetime_of_ticks(ticks as i64))
                 })
             }),
         ],
@@ -321,11 +338,11 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
             Overload::new(&[Is(Guid)], Guid, |a| a.array(0)),
             Overload::new(&[Is(Text)], Guid, |a| {
                 let x = a.str(0)?;
-                guids(a, |row| value::guid(x.text(row).trim()))
+                guids(a, |row| parse_guid(x.text(row)))
             }),
             Overload::new(&[Is(Dynamic)], Guid, |a| {
                 let x = a.str(0)?;
-                guids(a, |row| value::guid(&dynamic::to_text(x.text(row))))
+                guids(a, |row| parse_guid(&dynamic::to_text(x.text(row))))
             }),
         ],
     )
@@ -400,41 +417,12 @@ fn guids(a: &Args<'_>, value: impl Fn(usize) -> Option<String>) -> Result<ArrayR
     })
 }
 
-/// A whole number, decimal or hexadecimal, with white space round it.
-pub(crate) fn parse_long(text: &str) -> Option<i64> {
-    let text = text.trim();
-    if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        return u64::from_str_radix(hex, 16).ok().map(|value| value as i64);
-    }
-    text.parse().ok()
-}
-
-/// A number, or one of the names of what is no number.
-pub(crate) fn parse_real(text: &str) -> Option<f64> {
-    let text = text.trim();
-    match text {
-        "nan" | "NaN" => Some(f64::NAN),
-        "inf" | "+inf" | "Infinity" | "+Infinity" => Some(f64::INFINITY),
-        "-inf" | "-Infinity" => Some(f64::NEG_INFINITY),
-        _ if text
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)) =>
-        {
-            text.parse().ok()
-        }
-        _ => None,
-    }
-}
-
-/// `true`, `false`, or a whole number, without white space.
-pub(crate) fn parse_bool(text: &str) -> Option<bool> {
-    if text.eq_ignore_ascii_case("true") {
-        return Some(true);
-    }
-    if text.eq_ignore_ascii_case("false") {
-        return Some(false);
-    }
-    text.parse::<i64>().ok().map(|value| value != 0)
+/// A datetime of ticks since 0001; null if KQL has none.
+fn datetime_of_ticks(ticks: i64) -> Result<Option<i64>> {
+    let ticks = (0..=value::datetime::MAX_TICKS)
+        .contains(&ticks)
+        .then_some(ticks);
+    ticks.map(time::nanos_from_ticks).transpose()
 }
 
 fn parse_datetime(text: &str) -> Result<Option<i64>> {
@@ -452,21 +440,5 @@ fn dynamic_int(value: &str) -> Option<i32> {
         dynamic::Kind::Real => value.parse::<f64>().ok().map(|x| x as i32),
         dynamic::Kind::String => dynamic::to_long(value)?.try_into().ok(),
         _ => dynamic::to_long(value).map(|x| x as i32),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_reads_as_numbers() {
-        assert_eq!(parse_long(" 0x1F "), Some(31));
-        assert_eq!(parse_long("+5"), Some(5));
-        assert_eq!(parse_long("5.0"), None);
-        assert_eq!(parse_real("-1e400"), Some(f64::NEG_INFINITY));
-        assert_eq!(parse_real("INF"), None);
-        assert_eq!(parse_bool("tRuE"), Some(true));
-        assert_eq!(parse_bool(" true"), None);
     }
 }

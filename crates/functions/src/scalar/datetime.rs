@@ -9,6 +9,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::Int32Type;
 use datafusion_common::{Result, exec_err};
 use kql::Type::{Datetime, Dynamic, Int, Long, Real, String as Text, Timespan};
+use kql::value::datetime::{MAX_TICKS, UNIX_EPOCH_TICKS};
 
 use self::parts::Part;
 use crate::args::{self, Args};
@@ -55,15 +56,15 @@ macro_rules! from_unix {
                 Overload::new(&[Is(Long)], Datetime, |a| {
                     let x = a.i64(0)?;
                     args::datetimes(a.rows(), |row| {
-                        x.get(row).map(|x| unix(i128::from(x) * $nanos)).transpose()
+                        x.get(row)
+                            .map_or(Ok(None), |x| unix(i128::from(x) * $nanos))
                     })
                 }),
                 Overload::new(&[Is(Real)], Datetime, |a| {
                     let x = a.f64(0)?;
                     args::datetimes(a.rows(), |row| {
-                        x.get(row)
-                            .map(|x| unix((x * $nanos as f64) as i128))
-                            .transpose()
+                        let x = x.get(row).filter(|x| !x.is_nan());
+                        x.map_or(Ok(None), |x| unix((x * $nanos as f64) as i128))
                     })
                 }),
             ],
@@ -311,10 +312,12 @@ fn in_range(nanos: Option<i64>) -> Result<i64> {
     }
 }
 
-fn unix(nanos: i128) -> Result<i64> {
-    // Below a tick nothing is kept.
-    let ticks = nanos.div_euclid(i128::from(NANOS_PER_TICK));
-    in_range(i64::try_from(ticks * i128::from(NANOS_PER_TICK)).ok())
+/// Nanoseconds since 1970 as a datetime, without what is below a tick; null if KQL has none.
+fn unix(nanos: i128) -> Result<Option<i64>> {
+    let ticks = i64::try_from(nanos.div_euclid(i128::from(NANOS_PER_TICK))).ok();
+    let ticks = ticks.and_then(|ticks| ticks.checked_add(UNIX_EPOCH_TICKS));
+    let ticks = ticks.filter(|ticks| (0..=MAX_TICKS).contains(ticks));
+    ticks.map(nanos_from_ticks).transpose()
 }
 
 fn boundary(a: &Args<'_>, part: Part, end: bool) -> Result<ArrayRef> {
@@ -355,12 +358,15 @@ fn make_datetime(a: &Args<'_>) -> Result<ArrayRef> {
             let valid = (0..24).contains(&hour)
                 && (0..60).contains(&minute)
                 && (0.0..60.0).contains(&second);
+            if !valid {
+                return None;
+            }
             let in_day = (hour * 60 + minute) * 60 * 10_000_000 + (second * 1e7).round() as i64;
             let (month, day) = (
                 month.get(row)?.try_into().ok()?,
                 day.get(row)?.try_into().ok()?,
             );
-            valid.then(|| kql::value::datetime::from_parts(year.get(row)?, month, day, in_day))?
+            kql::value::datetime::from_parts(year.get(row)?, month, day, in_day)
         })();
         ticks.map(nanos_from_ticks).transpose()
     })
@@ -383,10 +389,13 @@ fn make_timespan(a: &Args<'_>, days: usize) -> Result<ArrayRef> {
         let (hour, minute, second) = (hour.get(row)?, minute.get(row)?, second.get(row)?);
         let valid =
             (0..24).contains(&hour) && (0..60).contains(&minute) && (0.0..60.0).contains(&second);
+        if !valid {
+            return None;
+        }
         let ticks = (second * 1e7).round() as i64;
         let in_day = (hour * 60 + minute) * 60 * NANOS_PER_SECOND + ticks * NANOS_PER_TICK;
         let days = day.get(row)?.checked_mul(NANOS_PER_DAY)?;
-        valid.then(|| days.checked_add(in_day))?
+        days.checked_add(in_day)
     })
 }
 
@@ -439,6 +448,23 @@ pub(super) fn with_months(civil: Civil, months: i64) -> Option<Civil> {
 #[cfg(test)]
 mod tests {
     use crate::scalar::check::check;
+
+    #[test]
+    fn what_is_out_of_range_is_null() {
+        check(&[
+            ("unixtime_seconds_todatetime(1e300)", "null"),
+            ("unixtime_seconds_todatetime(real(nan))", "null"),
+            (
+                "unixtime_milliseconds_todatetime(1546300800000)",
+                "2019-01-01T00:00:00.0000000Z",
+            ),
+            ("todatetime(-1)", "null"),
+            ("todatetime(9223372036854775807)", "null"),
+            ("make_datetime(2020, 1, 1, 9223372036854775807, 0)", "null"),
+            ("make_timespan(9223372036854775807, 0)", "null"),
+            ("make_timespan(1, 2, 3.5)", "01:02:03.5000000"),
+        ]);
+    }
 
     #[test]
     fn zones_that_are_listed_are_known() {

@@ -1,9 +1,9 @@
 //! Series: arrays of numbers, such as `make-series` gives, and what is computed of them.
 //!
-//! An element is a number if JSON has it as one, if it is a bool, which counts as 0 or 1, or if it is
-//! the text that stands for what JSON has no number for: `NaN`, `Infinity` and `-Infinity`. All else
-//! is missing, as null is. Functions that fit or filter give null for a series with missing
-//! elements; `series_fill_…` fills them first.
+//! An element is a number if JSON has it as one, or if it is the text that stands for what JSON has no
+//! number for: `NaN`, `Infinity` and `-Infinity`. All else, bools too, is missing, as null is.
+//! Functions that fit or filter give null for a series with missing elements; `series_fill_…` fills
+//! them first.
 //!
 //! A dynamic array holds datetimes as text. Kusto computes with their ticks, which can't be told from
 //! text here, so that they are refused.
@@ -27,7 +27,7 @@ use arrow::datatypes::{Field, Fields};
 use datafusion_common::{Result, exec_err};
 use kql::Type;
 
-use crate::args::Strings;
+use crate::args::{ELEMENTS_MAX, Strings};
 use crate::dynamic::{self, Kind};
 use crate::registry::{ResultColumn, ScalarFunction};
 
@@ -84,7 +84,6 @@ fn number(element: &str) -> Result<Option<Number>> {
             Err(_) => dynamic::to_real(element).map(Number::Real),
         },
         Kind::Real => dynamic::to_real(element).map(Number::Real),
-        Kind::Bool => Some(Number::Long(i64::from(element == "true"))),
         Kind::String => match element {
             "\"NaN\"" => Some(Number::Real(f64::NAN)),
             "\"Infinity\"" => Some(Number::Real(f64::INFINITY)),
@@ -96,7 +95,7 @@ fn number(element: &str) -> Result<Option<Number>> {
             }
             _ => None,
         },
-        Kind::Null | Kind::Array | Kind::Bag => None,
+        Kind::Null | Kind::Bool | Kind::Array | Kind::Bag => None,
     })
 }
 
@@ -110,6 +109,13 @@ fn is_datetime(text: &str) -> bool {
         })
 }
 
+fn check_length(elements: usize) -> Result<()> {
+    if elements >= ELEMENTS_MAX {
+        return exec_err!("a series of more than {ELEMENTS_MAX} elements is too long");
+    }
+    Ok(())
+}
+
 /// Reads a series; `false` if the value is no array.
 fn read(series: Option<&str>, out: &mut Vec<Option<Number>>) -> Result<bool> {
     out.clear();
@@ -117,6 +123,7 @@ fn read(series: Option<&str>, out: &mut Vec<Option<Number>>) -> Result<bool> {
         return Ok(false);
     };
     for element in dynamic::elements(series) {
+        check_length(out.len())?;
         out.push(number(element)?);
     }
     Ok(true)
@@ -129,6 +136,7 @@ fn read_reals(series: Option<&str>, out: &mut Vec<f64>) -> Result<bool> {
         return Ok(false);
     };
     for element in dynamic::elements(series) {
+        check_length(out.len())?;
         match number(element)? {
             Some(number) => out.push(number.real()),
             None => return Ok(false),

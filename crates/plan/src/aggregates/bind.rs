@@ -1,5 +1,6 @@
 //! Calls of aggregates.
 
+use datafusion_expr::Expr;
 use functions::aggregate::aggregates;
 use kql::ast::{self, Call, ExprKind};
 use kql::{Code, Span, Type};
@@ -104,112 +105,28 @@ impl Binder<'_> {
         groups: &Groups<'_>,
     ) -> Result<Typed> {
         let name = call.name.text.as_str();
-        // `…if` aggregates take their predicate last, or after the value.
-        let (base, filter) = match name {
-            "countif" | "sumif" | "avgif" | "minif" | "maxif" | "stdevif" | "varianceif"
-            | "variancepif" | "dcountif" | "count_distinctif" | "hll_if" | "make_list_if"
-            | "make_set_if" | "make_bag_if" | "covarianceif" | "covariancepif" => {
-                let at = match name {
-                    "countif" => 0,
-                    "covarianceif" | "covariancepif" => 2,
-                    _ => 1,
-                };
-                if args.len() <= at {
-                    return Err(error(
-                        Code::Arity,
-                        span,
-                        format!("`{name}` takes a value and a predicate"),
-                    ));
-                }
-                let (predicate, at) = args.remove(at);
-                let predicate = match predicate.ty {
-                    Type::Bool => predicate,
-                    Type::Dynamic => self.convert(predicate, Type::Bool, at)?,
-                    ty => {
-                        return Err(error(
-                            Code::Type,
-                            at,
-                            format!("expected a bool, found a {ty}"),
-                        ));
-                    }
-                };
-                (
-                    name.trim_end_matches("if").trim_end_matches('_'),
-                    Some(predicate.expr),
-                )
-            }
-            _ => (name, None),
-        };
+        let (base, filter) = self.condition(name, &mut args, span)?;
         let mut compute = Compute {
             binder: self,
             groups,
             filter,
             span,
         };
-        let value = |args: &mut Vec<Spanned>| -> Result<Typed> {
-            if args.is_empty() {
-                return Err(error(Code::Arity, span, format!("`{name}` takes a value")));
-            }
-            Ok(args.remove(0).0)
-        };
         let result = match base {
+            "count" | "cnt" if args.len() > 1 => {
+                return Err(error(Code::Arity, span, "`count` takes no arguments"));
+            }
             "count" | "cnt" => {
-                if args.len() > 1 {
-                    return Err(error(Code::Arity, span, "`count` takes no arguments"));
-                }
                 args.clear();
                 compute.count()
             }
-            "sum" => compute.sum(value(&mut args)?)?,
-            "avg" => compute.avg(value(&mut args)?)?,
-            "min" => compute.extreme(value(&mut args)?, false)?,
-            "max" => compute.extreme(value(&mut args)?, true)?,
-            "stdev" => compute.spread(value(&mut args)?, true, true)?,
-            "stdevp" => compute.spread(value(&mut args)?, true, false)?,
-            "variance" => compute.spread(value(&mut args)?, false, true)?,
-            "variancep" => compute.spread(value(&mut args)?, false, false)?,
-            "dcount" | "hll" => {
-                let value = value(&mut args)?;
-                let accuracy = accuracy(&mut args)?;
-                match base {
-                    "dcount" => compute.dcount(value, accuracy),
-                    _ => compute.hll(value, accuracy),
-                }
+            _ if args.is_empty() => {
+                return Err(error(Code::Arity, span, format!("`{name}` takes a value")));
             }
-            "hll_merge" => compute.merged(value(&mut args)?, &aggregates().hll_merge)?,
-            "tdigest_merge" | "merge_tdigest" => {
-                compute.merged(value(&mut args)?, &aggregates().tdigest_merge)?
+            _ => {
+                let value = args.remove(0).0;
+                compute.of_value(base, value, &mut args)?
             }
-            "tdigest" => {
-                let value = value(&mut args)?;
-                let weight = (!args.is_empty()).then(|| args.remove(0));
-                compute.tdigest(value, weight)?
-            }
-            "covariance" | "covariancep" => {
-                let (x, y) = (value(&mut args)?, value(&mut args)?);
-                compute.covariance(x, y, base == "covariance")?
-            }
-            "binary_all_and" | "binary_all_or" | "binary_all_xor" => {
-                compute.bits(value(&mut args)?, base)?
-            }
-            "buildschema" => compute.schema(value(&mut args)?)?,
-            "count_distinct" => compute.count_distinct(value(&mut args)?)?,
-            "make_list" | "makelist" | "make_list_with_nulls" => {
-                let value = value(&mut args)?;
-                let size = list_size(&mut args, base == "makelist")?;
-                compute.make_list(value, size, base == "make_list_with_nulls")?
-            }
-            "make_set" | "makeset" => {
-                let value = value(&mut args)?;
-                let size = list_size(&mut args, base == "makeset")?;
-                compute.make_set(value, size)?
-            }
-            "make_bag" | "make_dictionary" => {
-                let value = value(&mut args)?;
-                let size = list_size(&mut args, false)?;
-                compute.make_bag(value, size)?
-            }
-            _ => return Err(unsupported(span, format!("the aggregate `{name}`"))),
         };
         if let Some((_, extra)) = args.first() {
             return Err(error(
@@ -219,6 +136,45 @@ impl Binder<'_> {
             ));
         }
         Ok(result)
+    }
+
+    /// What an `…if` aggregate is without its predicate, which is taken from the arguments: it stands
+    /// after the values.
+    fn condition<'n>(
+        &mut self,
+        name: &'n str,
+        args: &mut Vec<Spanned>,
+        span: Span,
+    ) -> Result<(&'n str, Option<Expr>)> {
+        let at = match name {
+            "countif" => 0,
+            "sumif" | "avgif" | "minif" | "maxif" | "stdevif" | "varianceif" | "variancepif"
+            | "dcountif" | "count_distinctif" | "hll_if" | "make_list_if" | "make_set_if"
+            | "make_bag_if" => 1,
+            "covarianceif" | "covariancepif" => 2,
+            _ => return Ok((name, None)),
+        };
+        if args.len() <= at {
+            return Err(error(
+                Code::Arity,
+                span,
+                format!("`{name}` takes a value and a predicate"),
+            ));
+        }
+        let (predicate, at) = args.remove(at);
+        let predicate = match predicate.ty {
+            Type::Bool => predicate,
+            Type::Dynamic => self.convert(predicate, Type::Bool, at)?,
+            ty => {
+                return Err(error(
+                    Code::Type,
+                    at,
+                    format!("expected a bool, found a {ty}"),
+                ));
+            }
+        };
+        let base = name.trim_end_matches("if").trim_end_matches('_');
+        Ok((base, Some(predicate.expr)))
     }
 
     /// `arg_max(key, values…)`, `arg_max(key, *)`.
@@ -351,6 +307,54 @@ impl Binder<'_> {
             }
         }
         Ok(columns)
+    }
+}
+
+impl Compute<'_, '_, '_> {
+    /// An aggregate of a value; what else it takes is taken from the arguments.
+    fn of_value(&mut self, name: &str, value: Typed, args: &mut Vec<Spanned>) -> Result<Typed> {
+        let aggregates = aggregates();
+        match name {
+            "sum" => self.sum(value),
+            "avg" => self.avg(value),
+            "min" => self.extreme(value, false),
+            "max" => self.extreme(value, true),
+            "stdev" => self.spread(value, true, true),
+            "stdevp" => self.spread(value, true, false),
+            "variance" => self.spread(value, false, true),
+            "variancep" => self.spread(value, false, false),
+            "covariance" | "covariancep" => {
+                let Some((other, _)) = (!args.is_empty()).then(|| args.remove(0)) else {
+                    let message = format!("`{name}` takes two values");
+                    return Err(error(Code::Arity, self.span, message));
+                };
+                self.covariance(value, other, name == "covariance")
+            }
+            "binary_all_and" | "binary_all_or" | "binary_all_xor" => self.bits(value, name),
+            "dcount" => Ok(self.dcount(value, accuracy(args)?)),
+            "hll" => Ok(self.hll(value, accuracy(args)?)),
+            "hll_merge" => self.merged(value, &aggregates.hll_merge),
+            "tdigest_merge" | "merge_tdigest" => self.merged(value, &aggregates.tdigest_merge),
+            "tdigest" => {
+                let weight = (!args.is_empty()).then(|| args.remove(0));
+                self.tdigest(value, weight)
+            }
+            "count_distinct" => self.count_distinct(value),
+            "make_list" | "makelist" | "make_list_with_nulls" => {
+                let size = list_size(args, name == "makelist")?;
+                self.make_list(value, size, name == "make_list_with_nulls")
+            }
+            "make_set" | "makeset" => {
+                let size = list_size(args, name == "makeset")?;
+                self.make_set(value, size)
+            }
+            "make_bag" | "make_dictionary" => {
+                let size = list_size(args, false)?;
+                self.make_bag(value, size)
+            }
+            "buildschema" => self.schema(value),
+            _ => Err(unsupported(self.span, format!("the aggregate `{name}`"))),
+        }
     }
 }
 

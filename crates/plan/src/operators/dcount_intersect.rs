@@ -1,7 +1,7 @@
 use kql::{Code, Span, Type, ast};
 
 use crate::binder::Binder;
-use crate::error::{Result, error};
+use crate::error::{Result, error, unsupported};
 use crate::expr::Row;
 use crate::names::Names;
 use crate::relation::{Output, Relation, Visible};
@@ -26,6 +26,9 @@ pub(crate) fn bind<'q>(
     if !(2..=SETS_MAX).contains(&call.args.len()) {
         let message = format!("`dcount_intersect` takes 2 to {SETS_MAX} results of `hll()`");
         return Err(error(Code::Arity, evaluate.plugin.span, message));
+    }
+    if evaluate.schema.is_some() {
+        return Err(unsupported(span, "a schema of `dcount_intersect`"));
     }
     let mut sets = Vec::with_capacity(call.args.len());
     for arg in call.exprs() {

@@ -1,13 +1,21 @@
 use super::*;
 
 fn sketch(kind: Kind, values: impl Iterator<Item = i64>) -> Sketch {
-    let mut all: Vec<(i64, u64)> = values.map(|value| (value, 1)).collect();
+    let all: Vec<(i64, u64)> = values.map(|value| (value, 1)).collect();
+    let mut rest = all.as_slice();
     let mut sketch = Values::default();
-    // In batches, as rows come.
-    for batch in all.chunks_mut(1_000) {
+    // Many rows at a time, or a few, as where there are many groups.
+    for size in [700, 3, 1, 40].into_iter().cycle() {
+        let (batch, later) = rest.split_at(size.min(rest.len()));
+        let mut batch = batch.to_vec();
         batch.sort_unstable();
-        sketch.add(kind, batch);
+        sketch.add(kind, &batch);
+        if later.is_empty() {
+            break;
+        }
+        rest = later;
     }
+    sketch.finish(kind);
     Sketch {
         kind,
         values: sketch,
@@ -116,6 +124,23 @@ fn evenly_spread_whole_numbers_are_exact() {
 }
 
 #[test]
+fn values_that_are_close_to_each_other_stay_apart() {
+    // Times in milliseconds since 1970, most of them in the first of a hundred seconds.
+    let values =
+        (0..20_000).map(|i| 1_768_478_400_000 + if i % 10 == 0 { i * 5 } else { i % 1_000 });
+    let mut sorted: Vec<i64> = values.clone().collect();
+    let sketch = sketch(Kind::Long, values);
+    sorted.sort_unstable();
+    for p in [10.0, 50.0, 80.0, 95.0] {
+        let exact = sorted[nearest_rank(p, 20_000) as usize - 1];
+        let Some(Quantile::Whole(found)) = sketch.percentile(p) else {
+            panic!("a whole number")
+        };
+        assert!((found - exact).abs() <= 100, "{p}: {found} {exact}");
+    }
+}
+
+#[test]
 fn wild_reals_have_percentiles() {
     let mut values = wild_reals();
     let sketch = sketch(Kind::Real, values.iter().copied());
@@ -178,7 +203,7 @@ fn a_state_is_small() {
     let exact = written(&sketch(Kind::Long, numbers(1_024).into_iter()));
     assert!(exact.len() <= 3 + 6 * 1_024, "{}", exact.len());
     let usual = written(&sketch(Kind::Long, numbers(200_000).into_iter()));
-    assert!(usual.len() <= 8_000, "{}", usual.len());
+    assert!(usual.len() <= 16_000, "{}", usual.len());
     let wild = written(&sketch(Kind::Real, wild_reals().into_iter()));
     assert!(wild.len() <= 19 + 20 * BUCKETS_MAX, "{}", wild.len());
 }
@@ -189,7 +214,6 @@ fn what_is_no_sketch_is_refused() {
         &[9, 0, 255][..],
         &[1, 9, 255],
         &[1, 0, 64],
-        &[1, 0, 3],
         &[1, 0, 45, 0, 0],
         &[1, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0],
         &[1, 0, 255, 0x80],

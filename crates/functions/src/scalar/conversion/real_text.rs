@@ -5,6 +5,8 @@
 //! and does not bring the last digit nearer past the ninth place: `0.1 + 0.2` is
 //! `0.30000000000000007`.
 
+use std::fmt::Write as _;
+
 /// A number that is `significand * 2^exponent`.
 #[derive(Clone, Copy)]
 struct Scaled {
@@ -32,37 +34,56 @@ impl Scaled {
     }
 }
 
-/// A real as `tostring()` gives it: with a point or an exponent.
-pub(crate) fn real_text(value: f64) -> String {
+/// Appends a real as `tostring()` gives it: with a point or an exponent.
+pub(super) fn write(out: &mut String, value: f64) {
     if value.is_nan() {
-        return "NaN".into();
+        out.push_str("NaN");
+        return;
     }
-    let sign = if value.is_sign_negative() { "-" } else { "" };
+    if value.is_sign_negative() {
+        out.push('-');
+    }
     if value.is_infinite() {
-        return format!("{sign}Infinity");
+        out.push_str("Infinity");
+        return;
     }
     if value == 0.0 {
-        return format!("{sign}0.0");
+        out.push_str("0.0");
+        return;
     }
-    let (digits, power) = digits(value.abs());
-    let point = digits.len() as i32 + power;
+    let digits = digits(value.abs());
+    let text = std::str::from_utf8(&digits.text[..digits.count]).expect("digits are ASCII");
+    let point = digits.count as i32 + digits.power;
+    let zeros = |out: &mut String, count: i32| out.extend((0..count).map(|_| '0'));
     match point {
-        1..=21 if power >= 0 => format!("{sign}{digits}{}.0", "0".repeat(power as usize)),
-        1..=21 => {
-            let (whole, fraction) = digits.split_at(point as usize);
-            format!("{sign}{whole}.{fraction}")
+        1..=21 if digits.power >= 0 => {
+            out.push_str(text);
+            zeros(out, digits.power);
+            out.push_str(".0");
         }
-        -5..=0 => format!("{sign}0.{}{digits}", "0".repeat(-point as usize)),
+        1..=21 => {
+            let (whole, fraction) = text.split_at(point as usize);
+            out.push_str(whole);
+            out.push('.');
+            out.push_str(fraction);
+        }
+        -5..=0 => {
+            out.push_str("0.");
+            zeros(out, -point);
+            out.push_str(text);
+        }
         _ => {
-            let (first, rest) = digits.split_at(1);
-            let dot = if rest.is_empty() { "" } else { "." };
-            format!("{sign}{first}{dot}{rest}e{}", point - 1)
+            let (first, rest) = text.split_at(1);
+            out.push_str(first);
+            out.push_str(if rest.is_empty() { "" } else { "." });
+            out.push_str(rest);
+            let _ = write!(out, "e{}", point - 1);
         }
     }
 }
 
-/// The digits of a positive real, and the power of ten of the last.
-fn digits(value: f64) -> (String, i32) {
+/// The digits of a positive real.
+fn digits(value: f64) -> Digits {
     let bits = value.to_bits();
     let fraction = bits & ((1 << 52) - 1);
     let real = match (bits >> 52) as i32 {
@@ -92,7 +113,8 @@ fn digits(value: f64) -> (String, i32) {
     let upper = upper.times(power);
     let lower = lower.times(power);
     let mut generator = Digits {
-        text: Vec::with_capacity(18),
+        text: [0; DIGITS_MAX],
+        count: 0,
         power: decimal,
         exponent: upper.exponent,
         to_real: 0,
@@ -100,13 +122,16 @@ fn digits(value: f64) -> (String, i32) {
     let upper_bound = upper.significand - 1;
     generator.to_real = upper_bound - real.normalized().times(power).significand;
     generator.generate(upper_bound, upper_bound - (lower.significand + 1));
-    let text = String::from_utf8(generator.text).expect("digits are ASCII");
-    (text, generator.power)
+    generator
 }
+
+/// Most digits that a real has.
+const DIGITS_MAX: usize = 18;
 
 /// The making of digits, from the upper bound downwards.
 struct Digits {
-    text: Vec<u8>,
+    text: [u8; DIGITS_MAX],
+    count: usize,
     /// The power of ten of the last digit.
     power: i32,
     exponent: i32,
@@ -156,14 +181,15 @@ impl Digits {
 
     /// Appends a digit; zeros before the first are none.
     fn push(&mut self, digit: u32) {
-        if digit > 0 || !self.text.is_empty() {
-            self.text.push(b'0' + digit as u8);
+        if digit > 0 || self.count > 0 {
+            self.text[self.count] = b'0' + digit as u8;
+            self.count += 1;
         }
     }
 
     /// Lowers the last digit while that brings it nearer to the real.
     fn round(&mut self, delta: u64, mut rest: u64, unit: u64, to_real: u64) {
-        let Some(last) = self.text.last_mut() else {
+        let Some(last) = self.text[..self.count].last_mut() else {
             return;
         };
         while rest < to_real
@@ -283,7 +309,11 @@ const POWERS: [(u64, i32); 87] = [
 
 #[cfg(test)]
 mod tests {
-    use super::real_text;
+    fn real_text(value: f64) -> String {
+        let mut out = String::new();
+        super::write(&mut out, value);
+        out
+    }
 
     #[test]
     fn reals_print_as_kusto_prints_them() {
@@ -311,6 +341,18 @@ mod tests {
 
     #[test]
     fn text_reads_back_as_the_same_real() {
+        for power in 0..64 * 32 {
+            let least = f64::from_bits(power << 52);
+            for value in [least, least.next_up(), least.next_down().abs()] {
+                if value.is_finite() {
+                    assert_eq!(real_text(value).parse(), Ok(value), "{value:e}");
+                }
+            }
+        }
+        for shift in 0..52 {
+            let value = f64::from_bits(1 << shift);
+            assert_eq!(real_text(value).parse(), Ok(value), "{value:e}");
+        }
         let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
         for _ in 0..100_000 {
             bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

@@ -46,12 +46,17 @@ impl Element {
             name: tag.name().0.to_owned(),
             ..Self::default()
         };
-        for attribute in tag.attributes() {
+        // The reader's own check for names that stand twice compares each with each.
+        for attribute in tag.attributes().with_checks(false) {
             let attribute = attribute.ok()?;
             let value = quick_xml::escape::unescape(&attribute.value).ok()?;
+            let name = format!("@{}", attribute.key.0);
+            if element.places.contains_key(&name) {
+                return None;
+            }
             let mut json = String::new();
             dynamic::write_string(&mut json, &value);
-            element.add(format!("@{}", attribute.key.0), json);
+            element.add(name, json);
         }
         Some(element)
     }
@@ -228,6 +233,7 @@ mod tests {
             ("<a></b>", "null"),
             ("</a>", "null"),
             ("<a b=c/>", "null"),
+            ("<a b='1' b='2'/>", "null"),
             ("<a>&nope;</a>", "null"),
             ("text", "null"),
             ("<a/>text", "null"),

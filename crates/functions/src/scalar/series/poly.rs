@@ -4,7 +4,7 @@ use arrow::array::ArrayRef;
 use datafusion_common::{Result, exec_err};
 use kql::Type::{Dynamic, Long, Real};
 
-use super::{Cell, Columns, column, mean, read_reals};
+use super::{Cell, Columns, WORK_MAX, column, mean, read_reals};
 use crate::args::Args;
 use crate::registry::{Overload, Param::Is, ResultColumn, ScalarFunction};
 
@@ -42,6 +42,13 @@ fn fit_poly(a: &Args<'_>) -> Result<ArrayRef> {
             );
         }
         let mut is_series = read_reals(series.get(row), &mut y)?;
+        let powers = degree as usize + 1;
+        if y.len().saturating_mul(powers * powers) > WORK_MAX {
+            return exec_err!(
+                "a series of {} elements is too long for a polynomial of degree {degree}",
+                y.len()
+            );
+        }
         match places {
             Some(places) => is_series &= read_reals(places.get(row), &mut x)?,
             None => {

@@ -1,5 +1,7 @@
 //! Looking for text in text, and putting other text in its place.
 
+use std::collections::HashMap;
+
 use arrow::array::ArrayRef;
 use arrow::datatypes::Int64Type;
 use datafusion_common::{Result, exec_err};
@@ -83,7 +85,12 @@ pub(in crate::scalar) const FUNCTIONS: &[ScalarFunction] = &[
             args::written(a.rows(), |row, out| {
                 let times = usize::try_from(times.get(row).unwrap_or(0)).unwrap_or(0);
                 let (text, delimiter) = (x.text(row), delimiter.text(row));
-                args::check_string_bytes((text.len() + delimiter.len()).saturating_mul(times))?;
+                if times > TIMES_MAX {
+                    return exec_err!(
+                        "`strrep` of more than {TIMES_MAX} times is not supported, found {times}"
+                    );
+                }
+                args::check_string_bytes((text.len() + delimiter.len()) * times)?;
                 for index in 0..times {
                     if index > 0 {
                         out.push_str(delimiter);
@@ -180,6 +187,11 @@ impl<'a> SearchPlace<'a> {
     }
 }
 
+/// Most times that `strrep()` repeats. The reference names this bound and a far larger one.
+///
+/// <https://learn.microsoft.com/kusto/query/strrep-function>
+const TIMES_MAX: usize = 1024;
+
 fn countof(a: &Args<'_>) -> Result<ArrayRef> {
     let (x, needle) = (a.str(0)?, a.str(1)?);
     match if a.len() > 2 {
@@ -187,20 +199,16 @@ fn countof(a: &Args<'_>) -> Result<ArrayRef> {
     } else {
         "normal"
     } {
-        "normal" => args::longs(a.rows(), |row| {
-            let (text, needle) = (x.text(row), needle.text(row));
-            if needle.is_empty() {
-                return Some(0);
-            }
-            // Matches of plain text may overlap: `aa` stands twice in `aaa`.
-            let mut count = 0;
-            let mut from = 0;
-            while let Some(at) = text[from..].find(needle) {
-                count += 1;
-                from += at + text[from + at..].chars().next().map_or(1, char::len_utf8);
-            }
-            Some(count)
-        }),
+        "normal" => {
+            let constant = a.const_str(1).map(Overlapping::new);
+            args::longs(a.rows(), |row| {
+                let text = x.text(row);
+                Some(match &constant {
+                    Some(needle) => needle.count(text),
+                    None => Overlapping::new(needle.text(row)).count(text),
+                })
+            })
+        }
         "regex" => {
             let pattern = Pattern::new(needle)?;
             let mut failed = None;
@@ -217,6 +225,67 @@ fn countof(a: &Args<'_>) -> Result<ArrayRef> {
     }
 }
 
+/// A text of which matches may overlap: `aa` stands twice in `aaa`.
+struct Overlapping<'a> {
+    needle: &'a [u8],
+    /// For each start of the needle, the length of its longest proper start that is also its end.
+    borders: Vec<usize>,
+}
+
+impl<'a> Overlapping<'a> {
+    fn new(needle: &'a str) -> Self {
+        let needle = needle.as_bytes();
+        let mut borders = Vec::with_capacity(needle.len());
+        let mut border = 0;
+        for (index, byte) in needle.iter().enumerate() {
+            border = if index == 0 {
+                0
+            } else {
+                longer(needle, &borders, border, *byte)
+            };
+            borders.push(border);
+        }
+        Self { needle, borders }
+    }
+
+    /// How often the text stands in another. This is the way of Knuth, Morris and Pratt, which takes
+    /// no longer for texts that repeat themselves.
+    fn count(&self, text: &str) -> i64 {
+        let Some(first) = self.needle.first() else {
+            return 0;
+        };
+        let mut count = 0;
+        let mut matched = 0;
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            if matched == 0 {
+                let Some(skipped) = memchr::memchr(*first, &bytes[at..]) else {
+                    break;
+                };
+                at += skipped + 1;
+                matched = 1;
+            } else {
+                matched = longer(self.needle, &self.borders, matched, *byte);
+                at += 1;
+            }
+            if matched == self.needle.len() {
+                count += 1;
+                matched = self.borders[matched - 1];
+            }
+        }
+        count
+    }
+}
+
+/// How much of the needle is matched after another byte, if so much was before.
+fn longer(needle: &[u8], borders: &[usize], mut matched: usize, byte: u8) -> usize {
+    while matched > 0 && needle[matched] != byte {
+        matched = borders[matched - 1];
+    }
+    matched + usize::from(needle[matched] == byte)
+}
+
 /// Lookups that stand earlier go first over the whole text; what one has matched is no other's. A
 /// lookup that is no string is passed over, and one whose rewrite is no string keeps what it matched.
 ///
@@ -228,6 +297,9 @@ fn replace_strings(a: &Args<'_>) -> Result<ArrayRef> {
         let rewrites: Vec<&str> = dynamic::elements(to.text(row)).collect();
         if lookups.len() != rewrites.len() {
             return exec_err!("`replace_strings` takes as many rewrites as lookups");
+        }
+        if lookups.len() > LOOKUPS_MAX {
+            return exec_err!("`replace_strings` takes up to {LOOKUPS_MAX} lookups");
         }
         let text = x.text(row);
         let mut found: Vec<Found> = Vec::new();
@@ -264,6 +336,9 @@ struct Found {
     lookup: usize,
 }
 
+/// Most lookups of `replace_strings()`, each of which goes over the whole text.
+const LOOKUPS_MAX: usize = 1 << 12;
+
 /// Most matches of `replace_strings()` in one text.
 const MATCHES_MAX: usize = 1 << 20;
 
@@ -298,16 +373,39 @@ fn with_matches(text: &str, lookup: &str, index: usize, found: &[Found]) -> Resu
 /// have none of their own.
 fn translate(a: &Args<'_>) -> Result<ArrayRef> {
     let (search, replacement, x) = (a.str(0)?, a.str(1)?, a.str(2)?);
+    let constant = match (a.const_str(0), a.const_str(1)) {
+        (Some(search), Some(replacement)) => Some(translation(search, replacement)),
+        _ => None,
+    };
     args::written(a.rows(), |row, out| {
-        let replacements: Vec<char> = replacement.text(row).chars().collect();
+        let own;
+        let translation = match &constant {
+            Some(translation) => translation,
+            None => {
+                own = translation(search.text(row), replacement.text(row));
+                &own
+            }
+        };
         for c in x.text(row).chars() {
-            match search.text(row).chars().position(|s| s == c) {
-                Some(index) => out.extend(replacements.get(index).or(replacements.last())),
+            match translation.get(&c) {
+                Some(replacement) => out.extend(*replacement),
                 None => out.push(c),
             }
         }
         Ok(())
     })
+}
+
+/// What becomes of each character; of one that is sought twice, the first counts.
+fn translation(search: &str, replacement: &str) -> HashMap<char, Option<char>> {
+    let last = replacement.chars().next_back();
+    let mut replacements = replacement.chars();
+    let mut translation = HashMap::new();
+    for c in search.chars() {
+        let replacement = replacements.next().or(last);
+        translation.entry(c).or_insert(replacement);
+    }
+    translation
 }
 
 #[cfg(test)]
@@ -346,6 +444,13 @@ mod tests {
             ("has_any_index('Example number 2', range(1, 3, 1))", "1"),
             ("has_any_index('this is an example', dynamic([]))", "-1"),
             ("countof('aaaa', 'aa')", "3"),
+            ("countof('ababa', 'aba')", "2"),
+            ("countof('ababababa', 'ababa')", "3"),
+            ("countof('aabaaabaab', 'aabaa')", "2"),
+            ("countof('ééé', 'éé')", "2"),
+            ("countof('', 'a')", "0"),
+            ("countof('a', '')", "0"),
+            ("countof('abc', 'abcd')", "0"),
             ("countof('ababa', 'aba', 'regex')", "1"),
         ]);
         check_refused(&[("countof('a', 'a', 'glob')", "no kind")]);
@@ -383,11 +488,12 @@ mod tests {
         check(&[
             ("translate('abc', 'x', 'abc')", "xxx"),
             ("translate('abc', '', 'ab')", ""),
+            ("translate('aab', 'xyz', 'ab')", "xz"),
             ("translate('krasp', 'otsku', 'spark')", "kusto"),
             ("strrep('ABC', 2)", "ABCABC"),
             ("strrep(123, 3, '.')", "123.123.123"),
             ("strrep(3s, 2, ' ')", "00:00:03 00:00:03"),
         ]);
-        check_refused(&[("strrep('abc', 9223372036854775807)", "bytes")]);
+        check_refused(&[("strrep('abc', 9223372036854775807)", "not supported")]);
     }
 }
