@@ -18,10 +18,12 @@ pub(crate) mod print;
 pub(crate) mod project;
 pub(crate) mod range;
 pub(crate) mod render;
+pub(crate) mod sample;
 pub(crate) mod search;
 pub(crate) mod sort;
 pub(crate) mod summarize;
 pub(crate) mod take;
+pub(crate) mod top_hitters;
 pub(crate) mod top_nested;
 pub(crate) mod union;
 
@@ -71,10 +73,13 @@ pub(crate) fn bind<'q>(
         Kind::Partition(partition) => partition::bind(binder, partition, input, scope, span),
         Kind::Project(columns) => project::bind(binder, columns, input, scope, span),
         Kind::ProjectAway(patterns) => project::away(input, patterns, span),
+        Kind::ProjectByNames(names) => project::by_names(binder, names, input, scope, span),
         Kind::ProjectKeep(patterns) => project::keep(input, patterns, span),
         Kind::ProjectRename(columns) => project::rename(input, columns, span),
         Kind::ProjectReorder(items) => project::reorder(input, items, span),
         Kind::Render(render) => Ok(render::bind(render, input)),
+        Kind::Sample(count) => sample::bind(binder, count, input, scope, span),
+        Kind::SampleDistinct(count, of) => sample::distinct(binder, count, of, input, scope, span),
         Kind::Search(search) => search::bind(binder, search, span, scope, Some(input)),
         Kind::Serialize(columns) => {
             let input = Relation {
@@ -90,6 +95,7 @@ pub(crate) fn bind<'q>(
         Kind::Summarize(summarize) => summarize::bind(binder, summarize, input, scope, span),
         Kind::Take(count) => take::bind(binder, count, input, scope, span),
         Kind::Top(top) => take::top(binder, top, input, scope, span),
+        Kind::TopHitters(hitters) => top_hitters::bind(binder, hitters, input, scope, span),
         Kind::TopNested(levels) => top_nested::bind(binder, levels, input, scope, span),
         Kind::Union(union) => union::bind(binder, union, span, scope, Some(input)),
         Kind::Where(predicate) => {

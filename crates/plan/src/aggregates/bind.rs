@@ -50,6 +50,22 @@ impl Binder<'_> {
         compute.count()
     }
 
+    /// The sum of a number over the rows of each group.
+    pub(crate) fn sum_rows(
+        &mut self,
+        value: Typed,
+        groups: &Groups<'_>,
+        span: Span,
+    ) -> Result<Typed> {
+        let mut compute = Compute {
+            binder: self,
+            groups,
+            filter: None,
+            span,
+        };
+        compute.sum(value)
+    }
+
     /// The columns of an aggregate.
     pub(crate) fn aggregate_outputs<'q>(
         &mut self,

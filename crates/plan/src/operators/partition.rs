@@ -141,11 +141,15 @@ fn runs_on_parts(operator: &Operator) -> bool {
             | Kind::MvApply(_)
             | Kind::MvExpand(_)
             | Kind::Partition(_)
+            | Kind::Sample(_)
+            | Kind::SampleDistinct(..)
+            | Kind::Search(_)
             | Kind::Serialize(_)
             | Kind::Sort(_)
             | Kind::Summarize(_)
             | Kind::Take(_)
             | Kind::Top(_)
+            | Kind::TopHitters(_)
     )
 }
 

@@ -1,5 +1,6 @@
+use functions::dynamic;
 use kql::ast::{self, ExprKind, NamePattern, Names as AstNames, Reorder, ReorderBy};
-use kql::{Code, Diagnostic, Span, suggest};
+use kql::{Code, Diagnostic, Span, Type, suggest};
 
 use crate::binder::Binder;
 use crate::error::{Result, Stop, error};
@@ -92,6 +93,64 @@ pub(crate) fn keep(input: Relation, patterns: &[NamePattern], span: Span) -> Res
         .map(Output::keep)
         .collect();
     input.project(outputs, span)
+}
+
+/// `T | project-by-names "a", dynamic(["b", "c*"])`: names that no column has count for nothing.
+pub(crate) fn by_names<'q>(
+    binder: &mut Binder<'_>,
+    names: &'q [ast::Expr],
+    input: Relation,
+    scope: &Scope<'q>,
+    span: Span,
+) -> Result<Relation> {
+    let mut chosen: Vec<&Column> = Vec::new();
+    for expr in names {
+        for name in names_in(binder, expr, scope)? {
+            let pattern = NamePattern {
+                wildcard: name.contains('*'),
+                text: name,
+                span: expr.span,
+            };
+            let fitting = input.visible().filter(|c| pattern.matches(&c.name));
+            let fitting: Vec<&Column> = fitting
+                .filter(|column| chosen.iter().all(|known| known.name != column.name))
+                .collect();
+            chosen.extend(fitting);
+        }
+    }
+    if chosen.is_empty() {
+        let message = "`project-by-names` leaves no column";
+        return Err(error(Code::UnknownColumn, span, message));
+    }
+    let outputs = chosen.into_iter().map(Output::keep).collect();
+    input.project(outputs, span)
+}
+
+/// The names that an argument of `project-by-names` holds.
+fn names_in<'q>(
+    binder: &mut Binder<'_>,
+    expr: &'q ast::Expr,
+    scope: &Scope<'q>,
+) -> Result<Vec<String>> {
+    if let ExprKind::Call(call) = &expr.kind
+        && let ("column_names_of", [table]) = (call.name.text.as_str(), call.args.as_slice())
+    {
+        let table = binder.table_expr(&table.expr, scope)?;
+        return Ok(table.visible().map(|column| column.name.clone()).collect());
+    }
+    let value = binder.scalar(expr, scope, Row::NONE)?;
+    match (value.ty, value.constant_text()) {
+        (Type::String, Some(name)) => Ok(vec![name.to_owned()]),
+        (Type::Dynamic, Some(list)) if dynamic::kind(list) == dynamic::Kind::Array => {
+            let names = dynamic::elements(list).map(|name| dynamic::to_text(name).into_owned());
+            Ok(names.collect())
+        }
+        _ => Err(error(
+            Code::Constant,
+            expr.span,
+            "expected a constant name or a constant array of names",
+        )),
+    }
 }
 
 /// `T | project-rename new = old`.
