@@ -12,6 +12,7 @@ pub(crate) mod mv_apply;
 pub(crate) mod mv_expand;
 pub(crate) mod narrow;
 pub(crate) mod parse;
+pub(crate) mod parse_kv;
 pub(crate) mod partition;
 pub(crate) mod pivot;
 pub(crate) mod print;
@@ -70,6 +71,7 @@ pub(crate) fn bind<'q>(
         Kind::MvApply(apply) => mv_apply::bind(binder, apply, input, scope, span),
         Kind::MvExpand(expand) => mv_expand::bind(binder, expand, input, scope, span),
         Kind::Parse(parse) => parse::bind(binder, parse, input, scope, span),
+        Kind::ParseKv(parse) => parse_kv::bind(binder, parse, input, scope, span),
         Kind::Partition(partition) => partition::bind(binder, partition, input, scope, span),
         Kind::Project(columns) => project::bind(binder, columns, input, scope, span),
         Kind::ProjectAway(patterns) => project::away(input, patterns, span),

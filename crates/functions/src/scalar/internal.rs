@@ -4,6 +4,7 @@ mod expand;
 mod field;
 mod in_set;
 mod order_key;
+mod parse_kv;
 mod parse_text;
 mod percentile;
 mod same;
@@ -14,6 +15,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion_expr::ScalarUDF;
 
 pub use expand::{EXPAND_INDEX, STAND_IN, expanded_field};
+pub use parse_kv::{KeyValueForm, KeyValueSpec};
 pub use parse_text::{MATCHED, ParseSpec, parsed_field};
 pub use series::SERIES_MAX;
 
@@ -23,6 +25,7 @@ struct Internal {
     from_order_key: Arc<ScalarUDF>,
     in_set: Arc<ScalarUDF>,
     order_key: Arc<ScalarUDF>,
+    parse_kv: Arc<ScalarUDF>,
     parse_text: Arc<ScalarUDF>,
     percentile: Arc<ScalarUDF>,
     same: Arc<ScalarUDF>,
@@ -36,6 +39,7 @@ static INTERNAL: LazyLock<Internal> = LazyLock::new(|| Internal {
     from_order_key: Arc::new(order_key::from_key::udf()),
     in_set: Arc::new(in_set::udf()),
     order_key: Arc::new(order_key::key::udf()),
+    parse_kv: Arc::new(parse_kv::udf()),
     parse_text: Arc::new(parse_text::udf()),
     percentile: Arc::new(percentile::udf()),
     same: Arc::new(same::udf()),
@@ -68,6 +72,11 @@ pub fn order_key() -> Arc<ScalarUDF> {
 /// `kql_from_order_key(key)`: the real of a key.
 pub fn from_order_key() -> Arc<ScalarUDF> {
     Arc::clone(&INTERNAL.from_order_key)
+}
+
+/// `kql_parse_kv(text, spec)`: the first value of each key of a [`KeyValueSpec`], as a bag of strings.
+pub fn parse_kv() -> Arc<ScalarUDF> {
+    Arc::clone(&INTERNAL.parse_kv)
 }
 
 /// `kql_parse_text(text, spec)`: what the `parse` operator takes out of a text, as a struct with the
@@ -106,6 +115,7 @@ pub(super) fn udfs() -> Vec<Arc<ScalarUDF>> {
         from_order_key(),
         in_set(),
         order_key(),
+        parse_kv(),
         parse_text(),
         percentile(),
         same(),

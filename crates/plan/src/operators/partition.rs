@@ -125,6 +125,8 @@ pub(super) fn is_row_local(operator: &Operator) -> bool {
             | Kind::ProjectRename(_)
             | Kind::ProjectReorder(_)
             | Kind::Parse(_)
+            | Kind::ParseKv(_)
+            | Kind::ProjectByNames(_)
             | Kind::MvExpand(_)
     ) && !reads_other_rows(operator)
 }
