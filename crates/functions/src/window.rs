@@ -6,6 +6,7 @@
 
 mod neighbor;
 mod running;
+pub mod scan;
 
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};

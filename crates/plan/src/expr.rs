@@ -112,7 +112,7 @@ impl Binder<'_> {
         self.boolean(expr, scope, row, Mode::Filter)
     }
 
-    fn boolean<'q>(
+    pub(crate) fn boolean<'q>(
         &mut self,
         expr: &'q ast::Expr,
         scope: &Scope<'q>,

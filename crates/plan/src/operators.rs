@@ -20,6 +20,7 @@ pub(crate) mod project;
 pub(crate) mod range;
 pub(crate) mod render;
 pub(crate) mod sample;
+pub(crate) mod scan;
 pub(crate) mod search;
 pub(crate) mod sort;
 pub(crate) mod summarize;
@@ -82,6 +83,7 @@ pub(crate) fn bind<'q>(
         Kind::Render(render) => Ok(render::bind(render, input)),
         Kind::Sample(count) => sample::bind(binder, count, input, scope, span),
         Kind::SampleDistinct(count, of) => sample::distinct(binder, count, of, input, scope, span),
+        Kind::Scan(scan) => scan::bind(binder, scan, input, scope, span),
         Kind::Search(search) => search::bind(binder, search, span, scope, Some(input)),
         Kind::Serialize(columns) => {
             let input = Relation {

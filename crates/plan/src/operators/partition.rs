@@ -145,6 +145,7 @@ fn runs_on_parts(operator: &Operator) -> bool {
             | Kind::Partition(_)
             | Kind::Sample(_)
             | Kind::SampleDistinct(..)
+            | Kind::Scan(_)
             | Kind::Search(_)
             | Kind::Serialize(_)
             | Kind::Sort(_)
