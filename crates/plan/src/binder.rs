@@ -241,11 +241,7 @@ impl Binder<'_> {
         row: Row<'_>,
         piped: Option<Relation>,
     ) -> Result<Scope<'q>> {
-        self.calls += 1;
-        if self.calls > CALLS_MAX {
-            let message = format!("functions call each other more than {CALLS_MAX} deep");
-            return Err(error(Code::Limit, callee.span, message));
-        }
+        self.count_call(callee.span)?;
         let mut scope = defined_in.clone();
         let mut piped = piped;
         let args = arguments(callee, function, piped.is_some())?;
@@ -277,6 +273,31 @@ impl Binder<'_> {
         }
         let (scope, _) = self.statements(&function.statements, scope)?;
         Ok(scope)
+    }
+
+    /// The rows of a view, which is named as a table is.
+    pub(crate) fn view<'q>(
+        &mut self,
+        name: &str,
+        view: &'q ast::Function,
+        defined_in: &Scope<'q>,
+        span: Span,
+    ) -> Result<Relation> {
+        self.count_call(span)?;
+        let (scope, _) = self.statements(&view.statements, defined_in.clone())?;
+        let mut relation = self.table_expr(&view.body, &scope)?;
+        relation.name = Some(name.to_owned());
+        self.leave_function();
+        Ok(relation)
+    }
+
+    fn count_call(&mut self, span: Span) -> Result<()> {
+        self.calls += 1;
+        if self.calls > CALLS_MAX {
+            let message = format!("functions call each other more than {CALLS_MAX} deep");
+            return Err(error(Code::Limit, span, message));
+        }
+        Ok(())
     }
 
     pub(crate) fn leave_function(&mut self) {

@@ -479,6 +479,11 @@ impl Binder<'_> {
 /// The field that keeps the order of rows that a query holds itself.
 const PLACE: &str = "#place";
 
+/// Whether a function may be named as a table is.
+pub(crate) fn is_view(function: &ast::Function) -> bool {
+    function.view && function.parameters.is_empty()
+}
+
 /// `… | as name` as the last operator names the rows for a `union`.
 fn named_by_as(pipeline: &ast::Pipeline) -> Option<String> {
     pipeline

@@ -4,12 +4,12 @@ use datafusion_expr::{LogicalPlan, Union as UnionPlan};
 use kql::ast::{self, NamePattern, UnionSource};
 use kql::{Code, Diagnostic, Span, Type};
 
-use crate::binder::{Binder, Callee};
+use crate::binder::Binder;
 use crate::error::{At, Result, Stop, error, error_with_hint};
 use crate::names::Names;
 use crate::relation::{Column, Output, Relation, Visible};
 use crate::scope::{Binding, Scope};
-use crate::tabular::{missing, scope_name};
+use crate::tabular::{is_view, missing, scope_name};
 use crate::typed::Typed;
 
 /// `union T1, (T2 | …), T*`: the rows of all legs, columns matched by name.
@@ -128,7 +128,9 @@ pub(super) fn matching<'q>(
             .bindings()
             .into_iter()
             .filter_map(|(name, binding)| match binding {
-                Binding::Function(function, inner) if function.view && pattern.matches(name) => {
+                Binding::Function(function, inner)
+                    if is_view(function) && pattern.matches(name) =>
+                {
                     Some((name.to_owned(), *function, inner.clone()))
                 }
                 _ => None,
@@ -136,10 +138,7 @@ pub(super) fn matching<'q>(
             .collect();
         views.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, function, inner) in views {
-            let callee = Callee::bare(&name, pattern.span);
-            let mut relation = binder.call_table_function(callee, function, &inner, scope, None)?;
-            relation.name = Some(name);
-            legs.push(relation);
+            legs.push(binder.view(&name, function, &inner, pattern.span)?);
         }
     }
     if legs.is_empty() {
