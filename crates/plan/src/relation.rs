@@ -36,6 +36,8 @@ pub(crate) struct Relation {
     pub(crate) serialized: bool,
     /// Whether the order gives each row a place of its own.
     pub(crate) total: bool,
+    /// Whether each row is a group, so that there are not too many to put in order.
+    pub(crate) grouped: bool,
     /// How the rows are divided, if each part is a table of its own.
     pub(crate) parts: Option<Parts>,
     pub(crate) windows: Windows,
@@ -153,6 +155,7 @@ impl Relation {
             fields,
             serialized: false,
             total: false,
+            grouped: false,
             parts: None,
             windows: Windows::default(),
         }

@@ -221,6 +221,16 @@ impl Compute<'_, '_, '_> {
         ))
     }
 
+    /// The place of each row in a list. Groups, which are in no order, lie by their values, so that
+    /// the list is the same every time.
+    fn place_in_list(&self) -> Result<Expr> {
+        let input = self.groups.input;
+        if input.order.is_empty() && input.grouped {
+            return input.row_number(self.span);
+        }
+        self.place()
+    }
+
     /// The place of each row, where the order of rows shows in the result; else the same for all.
     fn place(&self) -> Result<Expr> {
         let input = self.groups.input;
@@ -239,13 +249,13 @@ impl Compute<'_, '_, '_> {
         // Nulls are left out, except those of dynamic values.
         let keep_nulls = with_nulls || value.ty == Type::Dynamic;
         let json = self.binder.convert(value, Type::Dynamic, self.span)?;
-        let args = vec![json.expr, self.place()?, lit(size), lit(keep_nulls)];
+        let args = vec![json.expr, self.place_in_list()?, lit(size), lit(keep_nulls)];
         self.collection(&aggregates().make_list, args, "[]")
     }
 
     pub(super) fn make_set(&mut self, value: Typed, size: i64) -> Result<Typed> {
         let json = self.binder.convert(value, Type::Dynamic, self.span)?;
-        let args = vec![json.expr, self.place()?, lit(size)];
+        let args = vec![json.expr, self.place_in_list()?, lit(size)];
         self.collection(&aggregates().make_set, args, "[]")
     }
 

@@ -275,6 +275,7 @@ impl Relation {
         columns.extend(hidden);
         Self {
             parts,
+            grouped: true,
             ..self.derived(plan, columns)
         }
     }
