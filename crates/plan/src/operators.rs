@@ -52,19 +52,10 @@ pub(crate) fn bind<'q>(
         Kind::Distinct(distinct) => distinct::bind(binder, distinct, input, scope, span),
         Kind::Evaluate(evaluate) => {
             let rows = evaluate_plugin(binder, evaluate, input, scope, span)?;
-            Ok(Relation {
-                serialized: false,
-                ..rows
-            })
+            Ok(rows.serialized(false))
         }
         Kind::Extend(columns) => extend::bind(binder, columns, input, scope, span),
-        Kind::GetSchema => {
-            let rows = getschema::bind(binder, &input, span)?;
-            Ok(Relation {
-                serialized: true,
-                ..rows
-            })
-        }
+        Kind::GetSchema => Ok(getschema::bind(binder, &input, span)?.serialized(true)),
         Kind::Invoke(invocation) => invoke(binder, invocation, input, scope),
         Kind::Join(join) => join::bind(binder, join, input, scope, span),
         Kind::Lookup(join) => join::bind_lookup(binder, join, input, scope, span),
@@ -86,10 +77,7 @@ pub(crate) fn bind<'q>(
         Kind::Scan(scan) => scan::bind(binder, scan, input, scope, span),
         Kind::Search(search) => search::bind(binder, search, span, scope, Some(input)),
         Kind::Serialize(columns) => {
-            let input = Relation {
-                serialized: true,
-                ..input
-            };
+            let input = input.serialized(true);
             if columns.is_empty() {
                 return Ok(input);
             }

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use datafusion_common::UnnestOptions;
 use datafusion_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr};
 use functions::scalar::internal;
 use kql::{Span, Type};
@@ -206,6 +207,12 @@ impl Relation {
         self
     }
 
+    /// The same rows, whose order window functions may read or not.
+    pub(crate) fn serialized(mut self, serialized: bool) -> Self {
+        self.serialized = serialized;
+        self
+    }
+
     /// Keeps the rows for which a predicate is true.
     pub(crate) fn filter(self, predicate: Expr, span: Span) -> Result<Self> {
         let relation = self.settled(span)?;
@@ -277,6 +284,17 @@ impl Relation {
             windows: Windows::default(),
             ..self
         })
+    }
+
+    /// A row for each element of the lists in a field; a row without elements has none.
+    pub(crate) fn unnest(self, list: &str, span: Span) -> Result<Self> {
+        let list = datafusion_common::Column::new_unqualified(list);
+        let plan = self
+            .builder(span)?
+            .unnest_column_with_options(list, UnnestOptions::new())
+            .and_then(LogicalPlanBuilder::build)
+            .at(span)?;
+        Ok(self.with_plan(plan))
     }
 
     /// The same rows, of which the optimizer no longer knows that some columns decide others.

@@ -1,11 +1,11 @@
-use datafusion_common::{ScalarValue, UnnestOptions};
-use datafusion_expr::{LogicalPlanBuilder, lit};
+use datafusion_common::ScalarValue;
+use datafusion_expr::{Expr, lit};
 use functions::scalar::internal::{self, EXPAND_INDEX, STAND_IN, expanded_field};
 use kql::ast::{self, Names as AstNames};
 use kql::{Code, Span, Type};
 
 use crate::binder::Binder;
-use crate::error::{At, Result, error, error_with_hint};
+use crate::error::{Result, error, error_with_hint};
 use crate::expr::Row;
 use crate::names::{self, Names};
 use crate::relation::{OrderKey, Output, Relation, Visible};
@@ -75,25 +75,9 @@ pub(crate) fn expand_columns<'q>(
         if stand_in.is_some() { STAND_IN } else { "" },
         if options.pairs { "array" } else { "bag" }
     );
+    let (values, expanded) = values(binder, columns, &input, &mut taken, scope)?;
     let mut args = vec![Typed::string(mode).expr, lit(limit.unwrap_or(i64::MAX))];
-    let mut expanded: Vec<(String, Type)> = Vec::new();
-    for column in columns {
-        let value = binder.scalar(&column.expr.expr, scope, Row::of(&input))?;
-        if value.ty != Type::Dynamic {
-            return Err(error_with_hint(
-                Code::Type,
-                column.expr.expr.span,
-                format!("`mv-expand` takes a dynamic value, found a {}", value.ty),
-                "read it with `parse_json(…)`, or split it with `split(…)`",
-            ));
-        }
-        args.push(value.expr);
-        let name = match &column.expr.names {
-            AstNames::One(name) => name.text.clone(),
-            _ => names::implicit(&column.expr.expr).unwrap_or_else(|| taken.unnamed()),
-        };
-        expanded.push((name, column.to.unwrap_or(Type::Dynamic)));
-    }
+    args.extend(values);
     let mut outputs: Vec<Output> = input
         .columns
         .iter()
@@ -109,13 +93,7 @@ pub(crate) fn expand_columns<'q>(
     });
     let listed = input.project(outputs, span)?;
     let list = listed.columns[kept].field.clone();
-    let unnest = UnnestOptions::new();
-    let plan = listed
-        .builder(span)?
-        .unnest_column_with_options(datafusion_common::Column::new_unqualified(&list), unnest)
-        .and_then(LogicalPlanBuilder::build)
-        .at(span)?;
-    let mut unnested = listed.with_plan(plan);
+    let mut unnested = listed.unnest(&list, span)?;
     let field = |name: &str| {
         let name = lit(ScalarValue::Utf8View(Some(name.to_owned())));
         internal::field().call(vec![crate::typed::column(&list), name])
@@ -145,11 +123,44 @@ pub(crate) fn expand_columns<'q>(
     with_element_order(unnested, outputs, field(EXPAND_INDEX), span)
 }
 
+/// A column that elements go to, and its type.
+type Element = (String, Type);
+
+/// The values to take apart, and the columns that their elements go to.
+fn values<'q>(
+    binder: &mut Binder<'_>,
+    columns: &'q [ast::MvColumn],
+    input: &Relation,
+    taken: &mut Names,
+    scope: &Scope<'q>,
+) -> Result<(Vec<Expr>, Vec<Element>)> {
+    let mut values = Vec::with_capacity(columns.len());
+    let mut expanded = Vec::with_capacity(columns.len());
+    for column in columns {
+        let value = binder.scalar(&column.expr.expr, scope, Row::of(input))?;
+        if value.ty != Type::Dynamic {
+            return Err(error_with_hint(
+                Code::Type,
+                column.expr.expr.span,
+                format!("`mv-expand` takes a dynamic value, found a {}", value.ty),
+                "read it with `parse_json(…)`, or split it with `split(…)`",
+            ));
+        }
+        values.push(value.expr);
+        let name = match &column.expr.names {
+            AstNames::One(name) => name.text.clone(),
+            _ => names::implicit(&column.expr.expr).unwrap_or_else(|| taken.unnamed()),
+        };
+        expanded.push((name, column.to.unwrap_or(Type::Dynamic)));
+    }
+    Ok((values, expanded))
+}
+
 /// Elements keep their order within the order of the rows they came from.
 fn with_element_order(
     unnested: Relation,
     mut outputs: Vec<Output>,
-    index: datafusion_expr::Expr,
+    index: Expr,
     span: Span,
 ) -> Result<Relation> {
     if unnested.order.is_empty() && unnested.parts.is_none() {

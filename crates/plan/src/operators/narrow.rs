@@ -1,11 +1,10 @@
-use datafusion_common::UnnestOptions;
-use datafusion_expr::{LogicalPlanBuilder, Operator, binary_expr, lit};
+use datafusion_expr::{Operator, binary_expr, lit};
 use functions::scalar::internal::{self, EXPAND_INDEX, expanded_field};
 use kql::ast;
 use kql::{Code, Span, Type};
 
 use crate::binder::Binder;
-use crate::error::{At, Result, error};
+use crate::error::{Result, error};
 use crate::relation::{OrderKey, Output, Relation, Visible};
 use crate::typed::{Typed, column};
 
@@ -43,26 +42,8 @@ pub(crate) fn bind(
     }
     let names = binder.invoke("pack_array", names, span)?;
     let values = binder.invoke("pack_array", values, span)?;
-    let args = vec![
-        Typed::string("bag").expr,
-        lit(i64::MAX),
-        names.expr,
-        values.expr,
-    ];
-    let cells = Typed::new(internal::expand().call(args), Type::Dynamic);
     let row = Typed::new(binary_expr(number, Operator::Minus, lit(1_i64)), Type::Long);
-    let outputs = vec![Output::new("Row", row), Output::new("#cells", cells)];
-    let listed = input.project(outputs, span)?.unordered();
-    let list = listed.columns[1].field.clone();
-    let plan = listed
-        .builder(span)?
-        .unnest_column_with_options(
-            datafusion_common::Column::new_unqualified(&list),
-            UnnestOptions::new(),
-        )
-        .and_then(LogicalPlanBuilder::build)
-        .at(span)?;
-    let unnested = listed.with_plan(plan);
+    let (unnested, list) = one_by_one(input, row, names, values, span)?;
     let field = |name: &str, ty: Type| {
         let name = Typed::string(name).expr;
         Typed::new(internal::field().call(vec![column(&list), name]), ty)
@@ -88,4 +69,25 @@ pub(crate) fn bind(
         .into();
     cells.total = true;
     Ok(cells)
+}
+
+/// A row for each cell, with the number of its row and a field that holds its name and value.
+fn one_by_one(
+    input: Relation,
+    row: Typed,
+    names: Typed,
+    values: Typed,
+    span: Span,
+) -> Result<(Relation, String)> {
+    let args = vec![
+        Typed::string("bag").expr,
+        lit(i64::MAX),
+        names.expr,
+        values.expr,
+    ];
+    let cells = Typed::new(internal::expand().call(args), Type::Dynamic);
+    let outputs = vec![Output::new("Row", row), Output::new("#cells", cells)];
+    let listed = input.project(outputs, span)?.unordered();
+    let list = listed.columns[1].field.clone();
+    Ok((listed.unnest(&list, span)?, list))
 }

@@ -63,10 +63,7 @@ pub(crate) fn bind<'q>(
         wholes(from, to, whole(&step, range.step.span)?, ty, span)?
     };
     let rows = binder.values(vec![(range.name.text.clone(), ty, cells)], span)?;
-    Ok(Relation {
-        serialized: true,
-        ..rows
-    })
+    Ok(rows.serialized(true))
 }
 
 fn check_count(count: i128, span: Span) -> Result<()> {

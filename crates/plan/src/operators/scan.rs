@@ -1,14 +1,13 @@
 use std::collections::BTreeSet;
 
-use datafusion_common::{Column as PlanColumn, UnnestOptions};
-use datafusion_expr::{Expr, LogicalPlanBuilder};
+use datafusion_expr::Expr;
 use functions::scalar::internal;
 use functions::window::scan::{self, Place, ScanSpec, ScanStep};
 use kql::ast::{self, ExprKind};
 use kql::{Code, Span, Type};
 
 use crate::binder::Binder;
-use crate::error::{At, Result, error, error_with_hint, unsupported};
+use crate::error::{Result, error, error_with_hint, unsupported};
 use crate::expr::{Mode, Row};
 use crate::relation::{Column, OrderKey, Output, Relation, Visible};
 use crate::scope::Scope;
@@ -359,12 +358,7 @@ fn matches(
     });
     let listed = input.project(outputs, span)?;
     let list = listed.columns[kept].field.clone();
-    let plan = listed
-        .builder(span)?
-        .unnest_column_with_options(PlanColumn::new_unqualified(&list), UnnestOptions::new())
-        .and_then(LogicalPlanBuilder::build)
-        .at(span)?;
-    let matched = listed.with_plan(plan);
+    let matched = listed.unnest(&list, span)?;
     let field = |name: &str, ty: Type| {
         let name = Typed::string(name).expr;
         Typed::new(internal::field().call(vec![column(&list), name]), ty)

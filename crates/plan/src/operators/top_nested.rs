@@ -136,46 +136,59 @@ fn top<'q>(
         return Err(error(Code::Type, by.span(), message));
     }
     let keys = keys.into_iter().map(|(_, value)| value).collect();
-    let mut grouped = summarize::finish(binder, groups, keys, outputs, span)?;
-    let Some(count) = &level.count else {
-        return Ok(grouped);
-    };
-    let count = take::row_count(binder, count, scope)?;
+    let grouped = summarize::finish(binder, groups, keys, outputs, span)?;
+    match &level.count {
+        None => Ok(grouped),
+        Some(count) => {
+            let count = take::row_count(binder, count, scope)?;
+            best(binder, &level.by, grouped, count, span)
+        }
+    }
+}
+
+/// The first groups below each value of the levels above, in order of the last column.
+fn best(
+    binder: &mut Binder<'_>,
+    by: &ast::SortKey,
+    grouped: Relation,
+    count: usize,
+    span: Span,
+) -> Result<Relation> {
     let width = grouped.columns.len();
     let mut outputs: Vec<Output> = grouped.columns.iter().map(Output::keep).collect();
     let aggregate = grouped.columns[width - 1].value();
     let place = match aggregate.ty {
-        Type::Real => binder.invoke("__sort_key", vec![aggregate], by.span())?,
+        Type::Real => binder.invoke("__sort_key", vec![aggregate], span)?,
         _ => aggregate,
     };
     outputs.push(Output {
         visible: Visible::Never,
         ..Output::new("#sort", place)
     });
-    grouped = grouped.project(outputs, span)?;
-    let ascending = level.by.ascending.unwrap_or(false);
+    let mut grouped = grouped.project(outputs, span)?;
+    let ascending = by.ascending.unwrap_or(false);
     let key = |column: &Column, ascending, nulls_first| OrderKey {
         field: column.field.clone(),
         ascending,
         nulls_first,
     };
+    let (above, own) = (&grouped.columns[..width - 2], &grouped.columns[width - 2]);
     // Values of equal rank lie in their own order, so that the same ones are kept every time.
-    grouped.order = vec![
+    let order = vec![
         key(
             &grouped.columns[width],
             ascending,
-            level.by.nulls_first.unwrap_or(ascending),
+            by.nulls_first.unwrap_or(ascending),
         ),
-        key(&grouped.columns[values.len() - 1], true, true),
+        key(own, true, true),
     ];
-    grouped.total = true;
-    grouped.parts = Some(Parts {
-        by: grouped.columns[..values.len() - 1]
-            .iter()
-            .map(|column| column.field.clone())
-            .collect(),
+    let parts = Parts {
+        by: above.iter().map(|column| column.field.clone()).collect(),
         ..Parts::default()
-    });
+    };
+    grouped.order = order;
+    grouped.total = true;
+    grouped.parts = Some(parts);
     let mut best = grouped.limit(count, span)?.unordered();
     best.parts = None;
     let outputs = best.columns[..width].iter().map(Output::keep).collect();
