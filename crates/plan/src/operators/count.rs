@@ -19,7 +19,7 @@ pub(crate) fn bind(
     let count = input.counted(count_udaf().call(vec![lit(1_i64)]));
     let plan = input
         .builder(span)?
-        .aggregate(input.part_keys(), vec![count.alias(&field)])
+        .aggregate(input.part_keys(false), vec![count.alias(&field)])
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;
     let column = Column {
@@ -28,5 +28,5 @@ pub(crate) fn bind(
         ty: Type::Long,
         visible: Visible::Always,
     };
-    Ok(input.grouped(plan, vec![column]))
+    Ok(input.grouped(plan, vec![column], false))
 }

@@ -16,7 +16,7 @@ pub(crate) fn bind<'q>(
     scope: &Scope<'q>,
     span: Span,
 ) -> Result<Relation> {
-    let input = input.without_stand_ins(span)?.unordered();
+    let input = input.settled(span)?.unordered();
     let projected = if distinct.columns.is_empty() {
         let outputs: Vec<Output> = input.visible().map(Output::keep).collect();
         input.project(outputs, span)?

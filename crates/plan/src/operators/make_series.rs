@@ -28,7 +28,7 @@ pub(crate) fn bind<'q>(
     scope: &Scope<'q>,
     span: Span,
 ) -> Result<Relation> {
-    let input = input.without_stand_ins(span)?;
+    input.no_stand_ins("`make-series`", span)?;
     let axis = Axis::bind(binder, series, &input, scope)?;
     let is_kept_empty = keeps_empty(series, &axis)?;
     let said = series.by.iter().chain([&series.axis]);
@@ -389,12 +389,12 @@ impl Bins {
         let plan = bins
             .builder(span)?
             .aggregate(
-                by.chain(bins.part_keys()).collect::<Vec<_>>(),
+                by.chain(bins.part_keys(true)).collect::<Vec<_>>(),
                 aggregates_of,
             )
             .and_then(LogicalPlanBuilder::build)
             .at(span)?;
-        let mut series = bins.grouped(plan, columns);
+        let mut series = bins.grouped(plan, columns, true);
         if !keep_empty {
             let any = column(&series.columns[visible + 2].field).gt(lit(0_i64));
             series = series.filter(any, span)?;

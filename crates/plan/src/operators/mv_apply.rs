@@ -4,7 +4,7 @@ use kql::ast::{self, ExprKind, Names as AstNames};
 use super::mv_expand::{self, Options};
 use super::partition;
 use crate::binder::Binder;
-use crate::error::{Result, unsupported};
+use crate::error::Result;
 use crate::relation::{Column, OrderKey, Output, Parts, Relation, Visible};
 use crate::scope::Scope;
 use crate::typed::Typed;
@@ -27,12 +27,7 @@ pub(crate) fn bind<'q>(
     };
     let input = input.settled(span)?.without_dependencies(span)?;
     let outer = input.parts.clone();
-    if outer.as_ref().is_some_and(|parts| parts.stand_in.is_some()) {
-        return Err(unsupported(
-            span,
-            "`mv-apply` before a `summarize` without `by` in a subquery",
-        ));
-    }
+    input.no_stand_ins("`mv-apply`", span)?;
     let serialized = input.serialized;
     let alone = apply.subquery.operators.iter().all(partition::is_row_local);
     let (input, key) = divide(input, apply, alone, span)?;

@@ -28,12 +28,7 @@ pub(crate) fn bind<'q>(
     }
     let input = input.settled(span)?;
     let outer = input.parts.clone();
-    if outer.as_ref().is_some_and(|parts| parts.stand_in.is_some()) {
-        return Err(unsupported(
-            span,
-            "`partition` before a `summarize` without `by` in a subquery",
-        ));
-    }
+    input.no_stand_ins("`partition`", span)?;
     let key = key(binder, &partition.by, &input, scope)?;
     let mut input = input;
     let mut parts = outer.clone().unwrap_or_default();

@@ -17,8 +17,7 @@ pub(crate) fn bind<'q>(
     span: Span,
 ) -> Result<Relation> {
     let count = take::row_count(binder, count, scope)?;
-    let input = input.settled(span)?.without_stand_ins(span)?;
-    input.unordered().limit(count, span)
+    input.settled(span)?.unordered().limit(count, span)
 }
 
 /// `T | sample-distinct n of column`: any `n` of its values; always the same, so that a query which
@@ -32,7 +31,7 @@ pub(crate) fn distinct<'q>(
     span: Span,
 ) -> Result<Relation> {
     let count = take::row_count(binder, count, scope)?;
-    let input = input.without_stand_ins(span)?.unordered();
+    let input = input.settled(span)?.unordered();
     let values = project::bind(binder, std::slice::from_ref(of), input, scope, span)?;
     let plan = values
         .builder(span)?

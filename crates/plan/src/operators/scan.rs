@@ -69,14 +69,7 @@ fn check(scan: &ast::Scan, input: &Relation, span: Span) -> Result<()> {
             "put `sort by …` or `serialize` before it",
         ));
     }
-    if input
-        .parts
-        .as_ref()
-        .is_some_and(|parts| parts.stand_in.is_some())
-    {
-        let what = "`scan` before a `summarize` without `by` in a subquery";
-        return Err(unsupported(span, what));
-    }
+    input.no_stand_ins("`scan`", span)?;
     if let Some(key) = scan.order.first() {
         return Err(unsupported(key.expr.span(), "`order by` within `scan`"));
     }

@@ -31,11 +31,6 @@ pub(crate) fn bind<'q>(
             _ => None,
         });
     let mut names = Names::new(said);
-    let input = match by {
-        // Without groups a part has a row even if it has no others.
-        [] => input,
-        _ => input.without_stand_ins(span)?,
-    };
     let keys = group_keys(
         binder,
         summarize.bin.as_ref(),
@@ -74,10 +69,11 @@ pub(super) fn finish(
 ) -> Result<Relation> {
     let input = groups.input;
     let key_columns = groups.keys.clone();
+    let has_keys = !keys.is_empty();
     let keys = keys.into_iter().zip(&key_columns);
     let keys: Vec<Expr> = keys
         .map(|(value, column)| aliased(value.expr, &column.field))
-        .chain(input.part_keys())
+        .chain(input.part_keys(has_keys))
         .collect();
     let parts: Vec<Expr> = groups
         .into_parts()
@@ -93,7 +89,7 @@ pub(super) fn finish(
         .and_then(LogicalPlanBuilder::build)
         .at(span)?;
     let visible = key_columns.len();
-    let grouped = input.grouped(plan, key_columns);
+    let grouped = input.grouped(plan, key_columns, has_keys);
     let columns: Vec<Output> = grouped.columns[..visible]
         .iter()
         .map(Output::keep)

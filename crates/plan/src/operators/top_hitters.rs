@@ -22,7 +22,7 @@ pub(crate) fn bind<'q>(
     span: Span,
 ) -> Result<Relation> {
     let count = take::row_count(binder, &hitters.count, scope)?;
-    let input = input.settled(span)?.without_stand_ins(span)?.unordered();
+    let input = input.settled(span)?.unordered();
     let value = binder.scalar(&hitters.of.expr, scope, Row::of(&input))?;
     if value.ty == Type::Dynamic {
         return Err(error_with_hint(

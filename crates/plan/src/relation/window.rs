@@ -14,7 +14,7 @@ use schema::table::TIME_GENERATED;
 
 use super::{Column, OrderKey, Output, Relation, Visible};
 use crate::aggregates::filtered;
-use crate::error::{At, Result};
+use crate::error::{At, Result, unsupported};
 use crate::typed::{Typed, column};
 
 /// How rows are divided, in a subquery that runs on each part alone.
@@ -207,13 +207,8 @@ impl Relation {
     /// The first rows of each part.
     pub(super) fn limit_parts(self, count: usize, span: Span) -> Result<Self> {
         let most = i64::try_from(count).unwrap_or(i64::MAX);
-        let mut kept = self.row_number(span)?.lt_eq(lit(most));
-        let relation = self.settled(span)?;
-        let stand_in = relation.parts.as_ref().and_then(|p| p.stand_in.as_ref());
-        if let Some(stand_in) = stand_in {
-            kept = column(stand_in).or(kept);
-        }
-        relation.filter_plan(kept, span)
+        let kept = self.row_number(span)?.lt_eq(lit(most));
+        self.filter(kept, span)
     }
 
     /// Rows that don't pass a predicate become rows that only stand for their part.
@@ -252,19 +247,31 @@ impl Relation {
         }
     }
 
-    /// The keys that keep parts apart in a grouping.
-    pub(crate) fn part_keys(&self) -> Vec<Expr> {
-        let parts = self.parts.iter();
-        let fields = parts.flat_map(|parts| parts.by.iter().chain(&parts.carried));
-        fields.map(|field| column(field)).collect()
+    /// The keys that keep parts apart in a grouping. If there are other keys, rows that only stand
+    /// for their part stay apart, too; else each part has one row whatever is in it.
+    pub(crate) fn part_keys(&self, has_others: bool) -> Vec<Expr> {
+        let parts = self.parts_of_groups(has_others);
+        parts
+            .iter()
+            .flat_map(Parts::fields)
+            .map(|f| column(f))
+            .collect()
+    }
+
+    fn parts_of_groups(&self, has_others: bool) -> Option<Parts> {
+        let mut parts = self.parts.clone()?;
+        parts.stand_in = parts.stand_in.filter(|_| has_others);
+        Some(parts)
     }
 
     /// The groups of these rows, with the keys of their parts.
-    pub(crate) fn grouped(&self, plan: LogicalPlan, mut columns: Vec<Column>) -> Self {
-        let parts = self.parts.as_ref().map(|parts| Parts {
-            stand_in: None,
-            ..parts.clone()
-        });
+    pub(crate) fn grouped(
+        &self,
+        plan: LogicalPlan,
+        mut columns: Vec<Column>,
+        has_keys: bool,
+    ) -> Self {
+        let parts = self.parts_of_groups(has_keys);
         let hidden = parts.iter().flat_map(Parts::fields).filter_map(|field| {
             let column = self.columns.iter().find(|c| c.field == *field)?;
             Some(Column {
@@ -277,6 +284,21 @@ impl Relation {
             parts,
             grouped: true,
             ..self.derived(plan, columns)
+        }
+    }
+
+    /// Refuses rows that only stand for their part, to an operator that would lose them.
+    pub(crate) fn no_stand_ins(&self, what: &str, span: Span) -> Result<()> {
+        match self
+            .parts
+            .as_ref()
+            .and_then(|parts| parts.stand_in.as_ref())
+        {
+            None => Ok(()),
+            Some(_) => {
+                let what = format!("{what} before a `summarize` without `by` in a subquery");
+                Err(unsupported(span, what))
+            }
         }
     }
 
