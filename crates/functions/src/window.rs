@@ -13,7 +13,6 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray};
-use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::{Result, internal_err};
 use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
@@ -21,7 +20,7 @@ use datafusion_expr::{PartitionEvaluator, Signature, Volatility, WindowUDF, Wind
 
 /// The window functions.
 pub struct Windows {
-    /// `kql_number()`: counts from 1; the rows are known to be in order of it.
+    /// `kql_number()`: counts from 1.
     pub number: Arc<WindowUDF>,
     /// `kql_row_number(start, restart)`: counts from the start.
     pub row_number: Arc<WindowUDF>,
@@ -63,7 +62,7 @@ type Evaluate = fn(&[ArrayRef], usize) -> Result<ArrayRef>;
 
 #[derive(Clone, Copy, Debug)]
 enum Returns {
-    /// A long that grows from row to row.
+    /// A long, of no arguments.
     Number,
     Long,
     /// The type of the first argument.
@@ -120,10 +119,6 @@ impl WindowUDFImpl for KernelUdwf {
         _: PartitionEvaluatorArgs<'_>,
     ) -> Result<Box<dyn PartitionEvaluator>> {
         Ok(Box::new(KernelEvaluator(self.evaluate)))
-    }
-
-    fn sort_options(&self) -> Option<SortOptions> {
-        matches!(self.returns, Returns::Number).then(SortOptions::default)
     }
 
     fn field(&self, args: WindowUDFFieldArgs<'_>) -> Result<FieldRef> {
