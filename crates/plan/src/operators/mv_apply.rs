@@ -27,9 +27,11 @@ pub(crate) fn bind<'q>(
     };
     let input = input.settled(span)?.without_dependencies(span)?;
     let outer = input.parts.clone();
-    input.no_stand_ins("`mv-apply`", span)?;
     let serialized = input.serialized;
     let alone = apply.subquery.operators.iter().all(partition::is_row_local);
+    if !alone {
+        input.no_stand_ins("`mv-apply`", span)?;
+    }
     let (input, key) = divide(input, apply, alone, span)?;
     let kept: Vec<Column> = input
         .columns
@@ -45,8 +47,14 @@ pub(crate) fn bind<'q>(
         expanded = with_stand_in(expanded, span)?;
     }
     let applied = partition::subquery(binder, &apply.subquery, scope, expanded)?;
-    let mut applied = applied.without_stand_ins(span)?;
-    applied.parts = outer;
+    let mut applied = if alone {
+        applied
+    } else {
+        applied.without_stand_ins(span)?
+    };
+    // Rows that stand for an outer part stay with it.
+    let stand_in = applied.parts.take().and_then(|parts| parts.stand_in);
+    applied.parts = outer.map(|parts| Parts { stand_in, ..parts });
     match key {
         Some(key) => {
             applied.order.retain(|other| other.field != key.field);
