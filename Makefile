@@ -46,8 +46,21 @@ proto: ## generate the code of proto/ anew
 bless: ## accept the present answers, plans and support matrix
 	LOGGIA_BLESS=1 cargo test --locked -p loggia --test all every_case
 	LOGGIA_BLESS=1 cargo test --locked -p loggia --test all support_matrix
+	INSTA_UPDATE=always cargo test --locked -p kql
 	INSTA_UPDATE=always cargo test --locked -p loggia --test all plans
 
 bench: ## four shards beside one DataFusion, in one run
 	@deploy/need.sh cc
 	cargo bench --locked -p testkit --bench shards
+
+FUZZ_SECONDS ?= 60
+FUZZ_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
+
+fuzz: ## feed the parser spoilt queries for FUZZ_SECONDS
+	@deploy/need.sh cc g++
+	RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --locked --release --manifest-path tests/fuzz/Cargo.toml --target $(FUZZ_HOST) --target-dir target/fuzz
+	mkdir -p target/fuzz/corpus target/fuzz/seeds target/fuzz/found
+	awk 'BEGIN { RS = "" } { file = "target/fuzz/seeds/" NR; print > file; close(file) }' crates/kql/tests/queries/*.kql crates/kql/tests/mistakes/*.kql
+	target/fuzz/$(FUZZ_HOST)/release/parse -max_total_time=$(FUZZ_SECONDS) -dict=tests/fuzz/kql.dict -max_len=2048 -timeout=10 -artifact_prefix=target/fuzz/found/ target/fuzz/corpus target/fuzz/seeds

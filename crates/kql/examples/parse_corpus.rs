@@ -8,6 +8,11 @@
 
 use std::collections::BTreeMap;
 
+#[path = "../tests/support/round_trip.rs"]
+mod round_trip;
+
+use round_trip::{Outcome, check};
+
 fn main() {
     let mut tiers: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for path in std::env::args().skip(1) {
@@ -21,38 +26,14 @@ fn main() {
             let counts = tiers.entry(tier).or_default();
             counts.0 += 1;
             match check(query) {
-                Ok(()) => counts.1 += 1,
-                Err(why) => println!("{}: {why}", case["id"]),
+                Outcome::Sound(printed) => counts.1 += usize::from(!printed.is_empty()),
+                Outcome::Faulty(why) | Outcome::Broken(why) => {
+                    println!("{}:\n{why}", case["id"]);
+                }
             }
         }
     }
     for (tier, (all, parsed)) in tiers {
         println!("tier {tier}: {parsed} of {all} parse");
     }
-}
-
-fn check(query: &str) -> Result<(), String> {
-    let (tree, diagnostics) = kql::parse(query);
-    if !diagnostics.is_empty() {
-        return Err(format!(
-            "\n{}",
-            kql::diagnostic::render(query, &diagnostics)
-        ));
-    }
-    let printed = kql::print(&tree);
-    let (again, diagnostics) = kql::parse(&printed);
-    if !diagnostics.is_empty() {
-        let picture = kql::diagnostic::render(&printed, &diagnostics);
-        return Err(format!("its own print does not parse\n{picture}"));
-    }
-    if format!("{tree:?}").replace(char::is_numeric, "")
-        != format!("{again:?}").replace(char::is_numeric, "")
-        || kql::print(&again) != printed
-    {
-        return Err(format!(
-            "its own print says something else:\n{printed}\n{}",
-            kql::print(&again)
-        ));
-    }
-    Ok(())
 }

@@ -165,6 +165,17 @@ pub fn position(text: &str, offset: u32) -> Position {
     }
 }
 
+/// Longest text of the query that a message repeats.
+const TEXT_CHARS_MAX: usize = 60;
+
+/// `text`, or its beginning if it is too long to stand in a message.
+pub(crate) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(TEXT_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Draws the diagnostics over the query's own lines, with a caret under each place.
 ///
 /// ```
@@ -199,12 +210,19 @@ fn render_one(out: &mut String, text: &str, diagnostic: &Diagnostic) {
     let line = text[line_start..line_end].trim_end_matches('\r');
 
     let lead = text[line_start..start].chars().count();
-    let cut = lead.saturating_sub(LINE_CHARS_MAX / 2);
+    let beyond = line.chars().count().saturating_sub(LINE_CHARS_MAX);
+    let cut = lead.saturating_sub(LINE_CHARS_MAX / 2).min(beyond);
     let shown: String = line
         .chars()
+        .enumerate()
         .skip(cut)
         .take(LINE_CHARS_MAX)
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|(index, c)| match index {
+            _ if is_unseen(c) => ' ',
+            _ if index == cut && cut > 0 => '…',
+            _ if index + 1 == cut + LINE_CHARS_MAX && cut < beyond => '…',
+            _ => c,
+        })
         .collect();
     let marked = text[start..end.min(line_start + line.len()).max(start)]
         .chars()
@@ -232,6 +250,17 @@ fn render_one(out: &mut String, text: &str, diagnostic: &Diagnostic) {
     if let Some(hint) = &diagnostic.hint {
         let _ = writeln!(out, "{gutter} = help: {hint}");
     }
+}
+
+/// Whether a character would move or hide what stands beside it: control characters, and the marks
+/// of Unicode for direction and for no width.
+fn is_unseen(c: char) -> bool {
+    let marks = [
+        '\u{200b}'..='\u{200f}',
+        '\u{202a}'..='\u{202e}',
+        '\u{2066}'..='\u{2069}',
+    ];
+    c.is_control() || c == '\u{feff}' || marks.iter().any(|range| range.contains(&c))
 }
 
 fn floor_char_boundary(text: &str, offset: usize) -> usize {

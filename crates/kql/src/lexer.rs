@@ -1,7 +1,12 @@
 //! Text to tokens. Total: whatever the text, there are tokens and diagnostics, and the last token
 //! is [`TokenKind::End`].
 
-use crate::diagnostic::{Code, Diagnostic};
+mod foreign;
+mod typed;
+
+pub(crate) use typed::is_type_word;
+
+use crate::diagnostic::{Code, Diagnostic, shortened};
 use crate::limits;
 use crate::span::Span;
 use crate::value::timespan;
@@ -48,6 +53,8 @@ pub(crate) enum TokenKind {
     Greater,
     GreaterOrEqual,
     Arrow,
+    /// `&&`, which is no KQL.
+    Ampersands,
     /// The end of the text.
     End,
 }
@@ -57,12 +64,6 @@ pub(crate) struct Token {
     pub(crate) kind: TokenKind,
     pub(crate) span: Span,
 }
-
-/// The words that make a typed literal when a parenthesis follows.
-const TYPED_LITERALS: [&str; 20] = [
-    "datetime", "date", "timespan", "time", "guid", "uuid", "uniqueid", "int", "int32", "long",
-    "int64", "real", "double", "decimal", "bool", "boolean", "typeof", "float", "uint", "ulong",
-];
 
 /// Splits `text` into tokens.
 pub(crate) fn lex(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Token> {
@@ -85,7 +86,8 @@ pub(crate) fn lex(text: &str, diagnostics: &mut Vec<Diagnostic>) -> Vec<Token> {
         diagnostics,
     };
     while lexer.next_token() {}
-    let end = text.len() as u32;
+    // The end stands where something could be added, not behind what says nothing.
+    let end = lexer.tokens.last().map_or(0, |token| token.span.end);
     lexer.tokens.push(Token {
         kind: TokenKind::End,
         span: Span::new(end, end),
@@ -145,6 +147,7 @@ impl<'a> Lexer<'a> {
                 let bytes = self.rest().find(['\n', '\u{2028}', '\u{2029}']);
                 self.at += bytes.unwrap_or(self.rest().len());
             }
+            '/' if self.peek(1) == b'*' => self.foreign_comment(),
             '"' | '\'' => self.quoted(0, false),
             '@' if matches!(self.peek(1), b'"' | b'\'') => self.quoted(1, true),
             'h' | 'H' if matches!(self.peek(1), b'"' | b'\'') => self.quoted(1, false),
@@ -153,8 +156,10 @@ impl<'a> Lexer<'a> {
             }
             '`' | '~' if self.multi_line(0) => {}
             'h' | 'H' if matches!(self.peek(1), b'`' | b'~') && self.multi_line(1) => {}
+            '“' | '‘' | '`' if self.foreign_quotes(first) => {}
             '0'..='9' => self.number(),
             'a'..='z' | 'A'..='Z' | '_' | '$' => self.word(),
+            c if c.is_alphabetic() => self.foreign_word(),
             _ => self.punctuation(first),
         }
         true
@@ -199,10 +204,9 @@ impl<'a> Lexer<'a> {
     /// A string between triple back-ticks or triple tildes; `false` if there is none here.
     fn multi_line(&mut self, prefix: usize) -> bool {
         let rest = &self.rest()[prefix..];
-        let fence = &rest[..rest.len().min(3)];
-        if fence != "```" && fence != "~~~" {
+        let Some(fence) = ["```", "~~~"].into_iter().find(|f| rest.starts_with(f)) else {
             return false;
-        }
+        };
         match rest[3..].find(fence) {
             Some(length) => self.push(TokenKind::String, prefix + 3 + length + 3),
             None => {
@@ -257,7 +261,7 @@ impl<'a> Lexer<'a> {
             // Names may begin with digits, as `3rdParty` does.
             self.push(TokenKind::Word, end + unit_bytes);
         } else {
-            let message = format!("`{unit}` is no unit of time");
+            let message = format!("`{}` is no unit of time", shortened(unit));
             self.error(
                 end + unit_bytes,
                 &message,
@@ -269,16 +273,14 @@ impl<'a> Lexer<'a> {
 
     fn word(&mut self) {
         let mut bytes = word_bytes(self.rest()).max(1);
+        if self.rest()[bytes..].starts_with(|c: char| !c.is_ascii() && c.is_alphabetic()) {
+            return self.foreign_word();
+        }
         let word = &self.rest()[..bytes];
-        if TYPED_LITERALS.contains(&word) {
-            let after = self.rest()[bytes..].trim_start_matches([' ', '\t']);
-            if after.starts_with('(') {
-                let open = self.rest().len() - after.len();
-                if let Some(length) = self.rest()[open..].find(')') {
-                    return self.push(TokenKind::Typed, open + length + 1);
-                }
-                self.error(open + 1, "unclosed parenthesis after a type name", None);
-            }
+        if is_type_word(word)
+            && let Some(bytes) = self.typed_bytes(bytes)
+        {
+            return self.push(TokenKind::Typed, bytes);
         }
         if matches!(word, "in" | "has" | "startswith" | "endswith") && self.peek(bytes) == b'~' {
             bytes += 1;
@@ -295,6 +297,7 @@ impl<'a> Lexer<'a> {
                 let word = 1 + word_bytes(&self.rest()[1..]);
                 (Kind::Word, word + usize::from(self.peek(word) == b'~'))
             }
+            ('&', b'&') => (Kind::Ampersands, 2),
             ('=', b'=') => (Kind::Equal, 2),
             ('=', b'~') => (Kind::EqualTilde, 2),
             ('=', b'>') => (Kind::Arrow, 2),
@@ -323,17 +326,7 @@ impl<'a> Lexer<'a> {
             ('%', _) => (Kind::Percent, 1),
             _ => {
                 let bytes = first.len_utf8();
-                let hint = match first {
-                    '“' | '”' | '‘' | '’' => Some("use straight quotes"),
-                    '&' => Some("KQL writes `and`"),
-                    '!' => Some("KQL writes `not(…)`"),
-                    _ => None,
-                };
-                self.error(
-                    bytes,
-                    &format!("unexpected character `{}`", first.escape_debug()),
-                    hint,
-                );
+                self.error(bytes, &foreign::message(first), foreign::hint(first));
                 self.at += bytes;
                 return;
             }
@@ -356,11 +349,14 @@ fn word_bytes(text: &str) -> usize {
 /// The value of a string token, or what is wrong with one of its escapes.
 pub(crate) fn string_value(token: &str) -> Result<String, String> {
     let token = token.strip_prefix(['h', 'H']).unwrap_or(token);
-    if let Some(fenced) = token
-        .strip_prefix("```")
-        .or_else(|| token.strip_prefix("~~~"))
-    {
-        return Ok(fenced[..fenced.len().saturating_sub(3)].to_owned());
+    for fence in ["```", "~~~"] {
+        if let Some(fenced) = token.strip_prefix(fence) {
+            return Ok(fenced.strip_suffix(fence).unwrap_or(fenced).to_owned());
+        }
+    }
+    if let Some(foreign) = token.strip_prefix(['“', '‘', '`']) {
+        let inner = foreign.strip_suffix(['”', '’', '`']);
+        return Ok(inner.unwrap_or(foreign).to_owned());
     }
     if let Some(verbatim) = token.strip_prefix('@') {
         let quote = &verbatim[..1];

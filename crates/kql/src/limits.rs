@@ -3,8 +3,9 @@
 /// Longest query text, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
 
-/// Deepest nesting of expressions, parentheses and subqueries; a chain of binary operators of one
-/// kind (`a + b + c`) counts as deep as it is long, except `and` and `or`, which are kept flat.
+/// Deepest nesting of operators, expressions and parentheses, which are two levels each, since a
+/// pipeline may stand in them. A chain of binary operators (`a + b + c`) counts as deep as it is
+/// long, except `and` and `or`, which are kept flat.
 pub const NESTING_MAX: usize = 100;
 
 /// Most syntax nodes in one query.

@@ -4,9 +4,11 @@ mod expr;
 mod operator;
 
 use crate::ast::{
-    ColumnDecl, Function, LetValue, Name, NamePattern, Names, OPERATOR_NAMES, Param, ParamValue,
-    Parameter, ParameterKind, Pipeline, Query, Statement, StatementKind,
+    ColumnDecl, EntityGroup, Expr, ExprKind, Function, LetValue, Name, NamePattern, Names,
+    OPERATOR_NAMES, Operator, Param, ParamValue, Parameter, ParameterKind, Pipeline, Query,
+    Statement, StatementKind,
 };
+use crate::lexer::is_type_word;
 use crate::value::json;
 
 /// Prints a query, a statement a paragraph and an operator a line.
@@ -27,7 +29,7 @@ pub fn print(query: &Query) -> String {
 }
 
 /// Prints one expression on one line.
-pub fn print_expr(expr: &crate::ast::Expr) -> String {
+pub fn print_expr(expr: &Expr) -> String {
     let mut printer = Printer { out: String::new() };
     printer.expr(expr);
     printer.out
@@ -144,6 +146,9 @@ const EXPRESSION_WORDS: &[&str] = &[
     "with_component_id",
 ];
 
+/// Words that are functions as well, and need no brackets before a parenthesis.
+const CALL_WORDS: &[&str] = &["bin", "count", "pack", "pack_all", "range"];
+
 fn is_plain(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes
@@ -151,6 +156,13 @@ fn is_plain(name: &str) -> bool {
         .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_' || b == b'$')
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
         && name != "$"
+}
+
+/// Whether a word is a literal, or becomes one if a parenthesis follows.
+fn begins_literal(word: &str) -> bool {
+    is_type_word(word)
+        || word == "dynamic"
+        || ["true", "false"].contains(&word.to_ascii_lowercase().as_str())
 }
 
 impl Printer {
@@ -164,11 +176,8 @@ impl Printer {
 
     /// A name where a column, table or function may stand.
     fn name(&mut self, name: &str, is_call: bool) {
-        let call_words = ["bin", "pack", "pack_all"];
-        let reserved = (EXPRESSION_WORDS.contains(&name)
-            && !(is_call && call_words.contains(&name)))
-            || (!is_call && OPERATOR_NAMES.contains(&name));
-        if is_plain(name) && !reserved {
+        let reserved = EXPRESSION_WORDS.contains(&name) || OPERATOR_NAMES.contains(&name);
+        if is_plain(name) && (!reserved || is_call && CALL_WORDS.contains(&name)) {
             self.out.push_str(name);
         } else {
             self.out.push('[');
@@ -227,21 +236,27 @@ impl Printer {
     fn params(&mut self, params: &[Param]) {
         for param in params {
             self.word(" ");
-            self.param(param);
+            self.word(&param.name.text);
+            self.param_value(param);
         }
     }
 
-    fn param(&mut self, param: &Param) {
-        // Parameter names are keywords; they are printed as they stand.
-        let plain = param.name.text.replace('.', "_");
-        if is_plain(&plain) {
-            self.word(&param.name.text);
+    /// `name=value`, where the name may be any.
+    fn property(&mut self, property: &Param) {
+        if is_plain(&property.name.text) {
+            self.word(&property.name.text);
         } else {
-            self.ident(&param.name);
+            self.ident(&property.name);
         }
+        self.param_value(property);
+    }
+
+    fn param_value(&mut self, param: &Param) {
         self.word("=");
         match &param.value {
-            ParamValue::Word(name) if is_plain(&name.text) => self.word(&name.text),
+            ParamValue::Word(name) if is_plain(&name.text) && !begins_literal(&name.text) => {
+                self.word(&name.text);
+            }
             ParamValue::Word(name) => self.ident(name),
             ParamValue::Literal(literal, _) => self.literal(literal),
             ParamValue::Names(names) => self.list(names, Self::ident),
@@ -251,7 +266,7 @@ impl Printer {
     fn properties(&mut self, properties: &[Param]) {
         if !properties.is_empty() {
             self.word(" with (");
-            self.list(properties, Self::param);
+            self.list(properties, Self::property);
             self.word(")");
         }
     }
@@ -263,13 +278,9 @@ impl Printer {
                 self.ident(&binding.name);
                 self.word(" = ");
                 match &binding.value {
-                    LetValue::Expr(expr) => self.expr(expr),
+                    LetValue::Expr(expr) => self.tabular_or_scalar(expr, line),
                     LetValue::Function(function) => self.function(function),
-                    LetValue::EntityGroup(members) => {
-                        self.word("entity_group [");
-                        self.list(members, Self::expr);
-                        self.word("]");
-                    }
+                    LetValue::EntityGroup(members) => self.entity_group(members),
                 }
             }
             StatementKind::Set { name, value } => {
@@ -296,13 +307,23 @@ impl Printer {
             }
             StatementKind::Restrict(entities) => {
                 self.word("restrict access to (");
-                self.list(entities, |printer, entity| match &entity.kind {
-                    crate::ast::ExprKind::Name(name) if name.contains('*') => printer.word(name),
-                    _ => printer.expr(entity),
-                });
+                self.list(entities, Self::union_source);
                 self.word(")");
             }
             StatementKind::Query(pipeline) => self.pipeline(pipeline, line),
+        }
+    }
+
+    fn entity_group(&mut self, members: &[Expr]) {
+        self.word("entity_group [");
+        self.list(members, Self::expr);
+        self.word("]");
+    }
+
+    fn macro_group(&mut self, group: &EntityGroup) {
+        match group {
+            EntityGroup::Named(group) => self.expr(group),
+            EntityGroup::Inline(members) => self.entity_group(members),
         }
     }
 
@@ -316,7 +337,7 @@ impl Printer {
             self.statement(statement, " ");
             self.word("; ");
         }
-        self.expr(&function.body);
+        self.tabular_or_scalar(&function.body, " ");
         self.word(" }");
     }
 
@@ -342,19 +363,45 @@ impl Printer {
 
     /// A pipeline with `line` before each pipe.
     fn pipeline(&mut self, pipeline: &Pipeline, line: &str) {
-        let mut first = true;
         if let Some(source) = &pipeline.source {
             self.expr(source);
-            first = false;
         }
-        for operator in &pipeline.operators {
-            if !first {
+        self.operators(&pipeline.operators, pipeline.source.is_some(), line);
+    }
+
+    fn operators(&mut self, operators: &[Operator], has_source: bool, line: &str) {
+        for (index, operator) in operators.iter().enumerate() {
+            if has_source || index > 0 {
                 self.word(line);
                 self.word("| ");
             }
             self.operator(operator);
-            first = false;
         }
+    }
+
+    /// An expression where nothing but its end can follow, so that a pipeline needs no parentheses.
+    fn tabular_or_scalar(&mut self, expr: &Expr, line: &str) {
+        match &expr.kind {
+            ExprKind::Pipeline(pipeline) => self.pipeline(pipeline, line),
+            _ => self.expr(expr),
+        }
+    }
+
+    /// A pipeline on one line in parentheses that may begin with any operator, so that a source
+    /// must not look like one.
+    fn contextual(&mut self, pipeline: &Pipeline) {
+        self.word("(");
+        let start = self.out.len();
+        if let Some(source) = &pipeline.source {
+            self.expr(source);
+        }
+        let text = &self.out[start..];
+        if text.starts_with("count(") || text.starts_with("range(") {
+            self.out.insert(start, '(');
+            self.word(")");
+        }
+        self.operators(&pipeline.operators, pipeline.source.is_some(), " ");
+        self.word(")");
     }
 
     /// A pipeline on one line in parentheses.

@@ -12,13 +12,13 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     // One letter for another is a slip in a word, and another name where there is no other letter.
     let letters = wanted.chars().count();
     let allowed = (letters / 3).clamp(1, 4).min(letters - 1);
-    let mut best: Option<(usize, &str)> = None;
+    let mut best: Option<((usize, usize), &str)> = None;
     for candidate in candidates {
         if candidate.len().abs_diff(name.len()) > 12 {
             continue;
         }
         let distance = distance(&wanted, &candidate.to_lowercase());
-        if distance <= allowed && best.is_none_or(|(nearest, _)| distance < nearest) {
+        if distance.0 <= allowed && best.is_none_or(|(nearest, _)| distance < nearest) {
             best = Some((distance, candidate));
         }
     }
@@ -26,17 +26,19 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// Edit distance, except that a name that continues the other (`RequestDuration`,
-/// `RequestDurationMs`) is as near as one slip: people forget a unit or an ending.
-fn distance(wanted: &str, candidate: &str) -> usize {
+/// `RequestDurationMs`) is as near as one slip: people forget a unit or an ending. The plain edit
+/// distance comes second, to choose among such.
+fn distance(wanted: &str, candidate: &str) -> (usize, usize) {
+    let edits = strsim::damerau_levenshtein(wanted, candidate);
     let (short, long) = if wanted.len() < candidate.len() {
         (wanted, candidate)
     } else {
         (candidate, wanted)
     };
     if short.len() >= 4 && long.starts_with(short) {
-        return 1;
+        return (1, edits);
     }
-    strsim::damerau_levenshtein(wanted, candidate)
+    (edits, edits)
 }
 
 /// ``did you mean `Level`?``, or nothing.
@@ -104,6 +106,10 @@ mod tests {
         assert_eq!(
             nearest("RequestDuration", columns),
             Some("RequestDurationMs")
+        );
+        assert_eq!(
+            nearest("projectaway", ["project", "project-away"]),
+            Some("project-away")
         );
         assert_eq!(nearest("Zebra", columns), None);
         assert_eq!(nearest("", columns), None);

@@ -1,8 +1,8 @@
 //! Tabular operators, one variant each, named as in KQL.
 
 use super::{
-    Call, ColumnDecl, Expr, GraphMatch, GraphToTable, Invocation, MakeGraph, Name, NamePattern,
-    NamedExpr, Param, Pipeline, Statement,
+    Call, ColumnDecl, EntityGroup, Expr, GraphMatch, GraphToTable, Invocation, MakeGraph, Name,
+    NamePattern, NamedExpr, Param, Pipeline, Statement,
 };
 use crate::span::Span;
 use crate::types::Type;
@@ -205,7 +205,7 @@ pub struct MacroExpand {
     /// Parameters.
     pub params: Vec<Param>,
     /// The group.
-    pub group: Expr,
+    pub group: EntityGroup,
     /// The name that each member goes by.
     pub name: Name,
     /// What to do for each.

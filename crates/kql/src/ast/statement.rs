@@ -1,6 +1,6 @@
 //! Statements.
 
-use super::{Call, ColumnDecl, Expr, Literal, Name, Pipeline};
+use super::{Call, ColumnDecl, Expr, Literal, Name, Pipeline, UnionSource};
 use crate::span::Span;
 use crate::types::Type;
 
@@ -39,7 +39,7 @@ pub enum StatementKind {
     /// `alias database name = …`.
     Alias(Name, Expr),
     /// `restrict access to (…)`.
-    Restrict(Vec<Expr>),
+    Restrict(Vec<UnionSource>),
     /// A tabular expression.
     Query(Pipeline),
 }
@@ -62,6 +62,15 @@ pub enum LetValue {
     Function(Function),
     /// `entity_group [...]`.
     EntityGroup(Vec<Expr>),
+}
+
+/// The members of a `macro-expand`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EntityGroup {
+    /// A group that has a name.
+    Named(Expr),
+    /// `entity_group [...]`.
+    Inline(Vec<Expr>),
 }
 
 /// `[view] (parameters) { statements; expression }`.

@@ -83,10 +83,17 @@ impl<'a> Parser<'a> {
 
     pub(super) fn expect(&mut self, kind: TokenKind, what: &str) -> Parse<Token> {
         if self.is(kind) {
-            Ok(self.bump())
-        } else {
-            Err(self.expected(what))
+            return Ok(self.bump());
         }
+        let closes = matches!(
+            kind,
+            TokenKind::CloseParen | TokenKind::CloseBracket | TokenKind::CloseBrace
+        );
+        Err(if closes && self.is(TokenKind::End) {
+            self.unclosed(what)
+        } else {
+            self.expected(what)
+        })
     }
 
     pub(super) fn expect_word(&mut self, word: &str) -> Parse<Token> {
@@ -118,27 +125,6 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// Reports that something else was expected here.
-    pub(super) fn expected(&mut self, what: &str) -> Failed {
-        let span = self.span();
-        let found = match self.kind() {
-            TokenKind::End => "the end of the query".to_owned(),
-            _ => {
-                let text = span.text(self.text);
-                let short: String = text.chars().take(40).collect();
-                format!(
-                    "`{short}{}`",
-                    if short.len() < text.len() { "…" } else { "" }
-                )
-            }
-        };
-        self.error(
-            Code::Syntax,
-            span,
-            format!("expected {what}, found {found}"),
-        )
-    }
-
     pub(super) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) -> Failed {
         self.report(Diagnostic::error(code, span, message))
     }
@@ -150,19 +136,26 @@ impl<'a> Parser<'a> {
         if !repeated && self.diagnostics.len() < limits::DIAGNOSTICS_MAX {
             self.diagnostics.push(diagnostic);
         }
+        if self.diagnostics.len() >= limits::DIAGNOSTICS_MAX {
+            self.halt();
+        }
         Failed
     }
 
     /// Reports a limit; nothing more is read.
     pub(super) fn over_limit(&mut self, span: Span, message: String) -> Failed {
         if !self.halted {
-            self.halted = true;
             self.diagnostics.truncate(limits::DIAGNOSTICS_MAX - 1);
             self.diagnostics
                 .push(Diagnostic::error(Code::Limit, span, message));
-            self.at = self.tokens.len() - 1;
+            self.halt();
         }
         Failed
+    }
+
+    fn halt(&mut self) {
+        self.halted = true;
+        self.at = self.tokens.len() - 1;
     }
 
     /// Counts a node.
@@ -175,9 +168,8 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Refuses nesting that is too deep, `more` levels below this one.
-    pub(super) fn check_depth(&mut self, more: usize) -> Parse<()> {
-        if self.depth + more > limits::NESTING_MAX {
+    fn check_reach(&mut self) -> Parse<()> {
+        if self.reach > limits::NESTING_MAX {
             let message = format!(
                 "the expression nests deeper than {} levels",
                 limits::NESTING_MAX
@@ -189,31 +181,26 @@ impl<'a> Parser<'a> {
 
     /// Runs `parse` one level deeper.
     pub(super) fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {
-        self.check_depth(1)?;
         self.depth += 1;
-        let result = parse(self);
+        let before = std::mem::replace(&mut self.reach, self.depth);
+        let result = self.check_reach().and_then(|()| parse(self));
+        self.reach = self.reach.max(before);
         self.depth -= 1;
         result
     }
 
-    /// Skips to the next `|`, `;` or closing bracket that belongs to this level.
-    pub(super) fn recover(&mut self) {
-        let mut open = 0usize;
-        loop {
-            match self.kind() {
-                TokenKind::End => return,
-                TokenKind::OpenParen | TokenKind::OpenBracket | TokenKind::OpenBrace => open += 1,
-                TokenKind::CloseParen | TokenKind::CloseBracket | TokenKind::CloseBrace => {
-                    if open == 0 {
-                        return;
-                    }
-                    open -= 1;
-                }
-                TokenKind::Pipe | TokenKind::Semicolon if open == 0 => return,
-                _ => {}
-            }
-            self.bump();
-        }
+    /// Runs `parse` for an operand whose nesting does not add to that of the operands before it.
+    pub(super) fn operand<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {
+        let before = std::mem::replace(&mut self.reach, self.depth);
+        let result = parse(self);
+        self.reach = self.reach.max(before);
+        result
+    }
+
+    /// Accounts for a node above all that was read at this level.
+    pub(super) fn deepen(&mut self) -> Parse<()> {
+        self.reach += 1;
+        self.check_reach()
     }
 
     /// One or more, apart by commas.
@@ -227,10 +214,16 @@ impl<'a> Parser<'a> {
 
     /// Whether a name stands here, bare or in brackets.
     pub(super) fn is_name(&self) -> bool {
-        match self.kind() {
-            TokenKind::Word => !self.text_at(0).starts_with('!') && !self.text_at(0).ends_with('~'),
+        self.is_name_at(0)
+    }
+
+    pub(super) fn is_name_at(&self, ahead: usize) -> bool {
+        let text = self.text_at(ahead);
+        match self.kind_at(ahead) {
+            TokenKind::Word => !text.starts_with('!') && !text.ends_with('~'),
             TokenKind::OpenBracket => {
-                self.kind_at(1) == TokenKind::String && self.kind_at(2) == TokenKind::CloseBracket
+                self.kind_at(ahead + 1) == TokenKind::String
+                    && self.kind_at(ahead + 2) == TokenKind::CloseBracket
             }
             _ => false,
         }
@@ -238,7 +231,14 @@ impl<'a> Parser<'a> {
 
     /// How many tokens the name here has.
     pub(super) fn name_tokens(&self) -> usize {
-        if self.is(TokenKind::Word) { 1 } else { 3 }
+        self.name_tokens_at(0)
+    }
+
+    pub(super) fn name_tokens_at(&self, ahead: usize) -> usize {
+        match self.kind_at(ahead) {
+            TokenKind::Word => 1,
+            _ => 3,
+        }
     }
 
     /// A name, bare or in brackets.

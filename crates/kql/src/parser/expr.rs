@@ -3,13 +3,12 @@
 
 use super::{Parse, Parser};
 use crate::ast::{
-    Between, BinaryOp, Call, ColumnDecl, DataTable, Expr, ExprKind, ExternalData, Literal,
-    LogicalOp, Membership, MembershipOp, NamedExpr, Names, UnaryOp,
+    Between, BinaryOp, Call, DataTable, Expr, ExprKind, ExternalData, Literal, LogicalOp,
+    Membership, MembershipOp, NamedExpr, Names, UnaryOp,
 };
 use crate::diagnostic::{Code, Diagnostic};
-use crate::lexer::TokenKind;
+use crate::lexer::{self, TokenKind};
 use crate::span::Span;
-use crate::types::Type;
 
 impl Parser<'_> {
     pub(super) fn make(&mut self, kind: ExprKind, span: Span) -> Parse<Expr> {
@@ -29,25 +28,30 @@ impl Parser<'_> {
         };
         let mut operands = vec![self.logical_operand(op)?];
         loop {
+            let is_foreign = match op {
+                LogicalOp::Or => self.is_double_pipe() && !self.is_operator_at(2),
+                LogicalOp::And => self.is(TokenKind::Ampersands),
+            };
             if self.is_word(word) {
                 self.bump();
-            } else if op == LogicalOp::Or
-                && self.is(TokenKind::Pipe)
-                && self.kind_at(1) == TokenKind::Pipe
-            {
-                let span = self.span();
+            } else if is_foreign {
+                // Read on as if it were the word, since it is plain what is meant.
+                let mut span = self.bump().span;
+                if op == LogicalOp::Or {
+                    span = span.to(self.bump().span);
+                }
                 let message = format!("`{symbol}` is no operator");
-                return Err(self.report(
-                    Diagnostic::error(Code::Syntax, span, message).with_hint("KQL writes `or`"),
-                ));
+                let diagnostic = Diagnostic::error(Code::Syntax, span, message);
+                self.report(diagnostic.with_hint(format!("KQL writes `{word}`")));
             } else {
                 break;
             }
-            operands.push(self.logical_operand(op)?);
+            operands.push(self.operand(|parser| parser.logical_operand(op))?);
         }
         if operands.len() == 1 {
             return Ok(operands.remove(0));
         }
+        self.deepen()?;
         let span = operands[0].span.to(self.last_span());
         self.make(ExprKind::Logical(op, operands), span)
     }
@@ -60,29 +64,41 @@ impl Parser<'_> {
     }
 
     fn equality(&mut self) -> Parse<Expr> {
-        let mut left = self.relational()?;
-        let mut links = 0;
-        loop {
-            links += 1;
-            self.check_depth(links)?;
-            if let Some(op) = self.equality_op() {
-                self.bump();
-                let right = self.relational()?;
-                left = self.binary(op, left, right)?;
-            } else if self.is(TokenKind::Assign) {
-                let span = self.span();
-                return Err(self.report(
-                    Diagnostic::error(Code::Syntax, span, "`=` does not compare")
-                        .with_hint("KQL compares with `==`"),
-                ));
-            } else if let Some(op) = self.membership_op() {
-                left = self.membership(op, left)?;
-            } else if self.is_word("between") || self.is_word("!between") {
-                left = self.between(left)?;
-            } else {
-                return Ok(left);
-            }
+        let left = self.relational()?;
+        let expr = if let Some(op) = self.equality_op() {
+            self.link(op, left, Self::relational)?
+        } else if let Some(op) = self.membership_op() {
+            self.membership(op, left)?
+        } else if self.is_between() {
+            self.between(left)?
+        } else {
+            left
+        };
+        if self.is(TokenKind::Assign) {
+            let span = self.span();
+            return Err(self.report(
+                Diagnostic::error(Code::Syntax, span, "`=` does not compare")
+                    .with_hint("KQL compares with `==`"),
+            ));
         }
+        let chains =
+            self.equality_op().is_some() || self.membership_op().is_some() || self.is_between();
+        self.refuse_chain(chains)?;
+        Ok(expr)
+    }
+
+    /// `a == b == c` and `a < b < c` are no KQL: what they would mean is not what they look like.
+    fn refuse_chain(&mut self, chains: bool) -> Parse<()> {
+        if !chains {
+            return Ok(());
+        }
+        let span = self.span();
+        let diagnostic = Diagnostic::error(Code::Syntax, span, "comparisons do not chain");
+        Err(self.report(diagnostic.with_hint("join two with `and`, or put one in parentheses")))
+    }
+
+    fn is_between(&self) -> bool {
+        self.is_word("between") || self.is_word("!between")
     }
 
     fn equality_op(&self) -> Option<BinaryOp> {
@@ -108,16 +124,20 @@ impl Parser<'_> {
 
     fn membership(&mut self, op: MembershipOp, value: Expr) -> Parse<Expr> {
         self.bump();
-        self.expect(TokenKind::OpenParen, "`(` and the values")?;
-        let mut items = Vec::new();
-        while !self.is(TokenKind::CloseParen) {
-            items.push(self.tabular_or_scalar()?);
-            if !self.eat(TokenKind::Comma) {
-                break;
+        let items = self.enclosed(|parser| {
+            parser.expect(TokenKind::OpenParen, "`(` and the values")?;
+            let mut items = Vec::new();
+            while !parser.is(TokenKind::CloseParen) {
+                items.push(parser.tabular_or_scalar()?);
+                if !parser.eat(TokenKind::Comma) {
+                    break;
+                }
             }
-        }
-        let close = self.expect(TokenKind::CloseParen, "`)` or `,`")?;
-        let span = value.span.to(close.span);
+            parser.expect(TokenKind::CloseParen, "`)` or `,`")?;
+            Ok(items)
+        })?;
+        self.deepen()?;
+        let span = value.span.to(self.last_span());
         self.make(
             ExprKind::Membership(Box::new(Membership { op, value, items })),
             span,
@@ -126,12 +146,16 @@ impl Parser<'_> {
 
     fn between(&mut self, value: Expr) -> Parse<Expr> {
         let negated = self.bump().span.text(self.text).starts_with('!');
-        self.expect(TokenKind::OpenParen, "`(` and a range `low .. high`")?;
-        let low = self.nested(Self::additive)?;
-        self.expect(TokenKind::DotDot, "`..`")?;
-        let high = self.nested(Self::additive)?;
-        let close = self.expect(TokenKind::CloseParen, "`)`")?;
-        let span = value.span.to(close.span);
+        let (low, high) = self.enclosed(|parser| {
+            parser.expect(TokenKind::OpenParen, "`(` and a range `low .. high`")?;
+            let low = parser.nested(Self::additive)?;
+            parser.expect(TokenKind::DotDot, "`..`")?;
+            let high = parser.nested(Self::additive)?;
+            parser.expect(TokenKind::CloseParen, "`)`")?;
+            Ok((low, high))
+        })?;
+        self.deepen()?;
+        let span = value.span.to(self.last_span());
         self.make(
             ExprKind::Between(Box::new(Between {
                 negated,
@@ -144,44 +168,39 @@ impl Parser<'_> {
     }
 
     fn relational(&mut self) -> Parse<Expr> {
-        let mut left = self.additive()?;
-        let mut links = 0;
-        loop {
-            let op = match self.kind() {
-                TokenKind::Less => BinaryOp::Less,
-                TokenKind::LessOrEqual => BinaryOp::LessOrEqual,
-                TokenKind::Greater => BinaryOp::Greater,
-                TokenKind::GreaterOrEqual => BinaryOp::GreaterOrEqual,
-                _ => return Ok(left),
-            };
-            links += 1;
-            self.check_depth(links)?;
-            self.bump();
-            let right = self.additive()?;
-            left = self.binary(op, left, right)?;
+        let left = self.additive()?;
+        let Some(op) = self.relational_op() else {
+            return Ok(left);
+        };
+        let expr = self.link(op, left, Self::additive)?;
+        self.refuse_chain(self.relational_op().is_some())?;
+        Ok(expr)
+    }
+
+    fn relational_op(&self) -> Option<BinaryOp> {
+        match self.kind() {
+            TokenKind::Less => Some(BinaryOp::Less),
+            TokenKind::LessOrEqual => Some(BinaryOp::LessOrEqual),
+            TokenKind::Greater => Some(BinaryOp::Greater),
+            TokenKind::GreaterOrEqual => Some(BinaryOp::GreaterOrEqual),
+            _ => None,
         }
     }
 
     fn additive(&mut self) -> Parse<Expr> {
         let mut left = self.multiplicative()?;
-        let mut links = 0;
         loop {
             let op = match self.kind() {
                 TokenKind::Plus => BinaryOp::Add,
                 TokenKind::Minus => BinaryOp::Subtract,
                 _ => return Ok(left),
             };
-            links += 1;
-            self.check_depth(links)?;
-            self.bump();
-            let right = self.multiplicative()?;
-            left = self.binary(op, left, right)?;
+            left = self.link(op, left, Self::multiplicative)?;
         }
     }
 
     fn multiplicative(&mut self) -> Parse<Expr> {
         let mut left = self.string_operation()?;
-        let mut links = 0;
         loop {
             let op = match self.kind() {
                 TokenKind::Star => BinaryOp::Multiply,
@@ -189,28 +208,23 @@ impl Parser<'_> {
                 TokenKind::Percent => BinaryOp::Modulo,
                 _ => return Ok(left),
             };
-            links += 1;
-            self.check_depth(links)?;
-            self.bump();
-            let right = self.string_operation()?;
-            left = self.binary(op, left, right)?;
+            left = self.link(op, left, Self::string_operation)?;
         }
     }
 
     fn string_operation(&mut self) -> Parse<Expr> {
-        let mut left = self.signed()?;
-        let mut links = 0;
-        while let Some(op) = self.string_op() {
-            links += 1;
-            self.check_depth(links)?;
-            self.bump();
+        let left = self.signed()?;
+        let Some(op) = self.string_op() else {
+            return Ok(left);
+        };
+        let expr = self.link(op, left, |parser| {
             if op == BinaryOp::MatchesRegex {
-                self.expect_word("regex")?;
+                parser.expect_word("regex")?;
             }
-            let right = self.signed()?;
-            left = self.binary(op, left, right)?;
-        }
-        Ok(left)
+            parser.signed()
+        })?;
+        self.refuse_chain(self.string_op().is_some())?;
+        Ok(expr)
     }
 
     fn string_op(&self) -> Option<BinaryOp> {
@@ -233,7 +247,16 @@ impl Parser<'_> {
         }
     }
 
-    fn binary(&mut self, op: BinaryOp, left: Expr, right: Expr) -> Parse<Expr> {
+    /// One more link of a chain: the operator, which is the next token, and its right operand.
+    fn link(
+        &mut self,
+        op: BinaryOp,
+        left: Expr,
+        right: impl FnOnce(&mut Self) -> Parse<Expr>,
+    ) -> Parse<Expr> {
+        self.bump();
+        let right = self.operand(right)?;
+        self.deepen()?;
         let span = left.span.to(right.span);
         self.make(ExprKind::Binary(op, Box::new(left), Box::new(right)), span)
     }
@@ -272,10 +295,7 @@ impl Parser<'_> {
     /// A primary expression and what is reached from it with points and brackets.
     fn path(&mut self) -> Parse<Expr> {
         let mut base = self.primary()?;
-        let mut links = 0;
         loop {
-            links += 1;
-            self.check_depth(links)?;
             let bracket = match self.kind() {
                 TokenKind::Dot => {
                     self.bump();
@@ -284,11 +304,15 @@ impl Parser<'_> {
                 TokenKind::OpenBracket => true,
                 _ => return Ok(base),
             };
+            self.deepen()?;
             if bracket {
-                self.bump();
-                let index = self.expr()?;
-                let close = self.expect(TokenKind::CloseBracket, "`]`")?;
-                let span = base.span.to(close.span);
+                let index = self.enclosed(|parser| {
+                    parser.bump();
+                    let index = parser.expr()?;
+                    parser.expect(TokenKind::CloseBracket, "`]`")?;
+                    Ok(index)
+                })?;
+                let span = base.span.to(self.last_span());
                 base = self.make(ExprKind::Index(Box::new(base), Box::new(index)), span)?;
                 continue;
             }
@@ -310,10 +334,8 @@ impl Parser<'_> {
         let name = self.name("a column name")?;
         let span = name.span;
         let mut base = self.make(ExprKind::Name(name.text), span)?;
-        let mut links = 0;
         while self.eat(TokenKind::Dot) {
-            links += 1;
-            self.check_depth(links)?;
+            self.deepen()?;
             let name = self.name("a name after `.`")?;
             let span = base.span.to(name.span);
             base = self.make(ExprKind::Member(Box::new(base), name), span)?;
@@ -342,11 +364,14 @@ impl Parser<'_> {
                 self.external_data()
             }
             _ if self.is_name() => {
+                let is_word = self.is(TokenKind::Word);
                 let name = self.name("a name")?;
                 if self.is(TokenKind::OpenParen) {
-                    let span = name.span;
                     let args = self.arguments()?;
-                    let span = span.to(self.last_span());
+                    let span = name.span.to(self.last_span());
+                    if is_word && lexer::is_type_word(&name.text) {
+                        return Err(self.not_constant(&name.text, span));
+                    }
                     return self.make(ExprKind::Call(Call { name, args }), span);
                 }
                 let span = name.span;
@@ -375,30 +400,34 @@ impl Parser<'_> {
     }
 
     fn parenthesized(&mut self) -> Parse<Expr> {
-        let open = self.bump().span;
-        let mut inner = self.tabular_or_scalar()?;
-        let close = self.expect(TokenKind::CloseParen, "`)`")?;
-        // The parentheses belong to the expression, so that carets cover them.
-        inner.span = open.to(close.span);
-        Ok(inner)
+        self.enclosed(|parser| {
+            let open = parser.bump().span;
+            let mut inner = parser.tabular_or_scalar()?;
+            let close = parser.expect(TokenKind::CloseParen, "`)`")?;
+            // The parentheses belong to the expression, so that carets cover them.
+            inner.span = open.to(close.span);
+            Ok(inner)
+        })
     }
 
     /// `(…)` after a function's name.
     pub(super) fn arguments(&mut self) -> Parse<Vec<NamedExpr>> {
-        self.nested(|parser| {
-            parser.expect(TokenKind::OpenParen, "`(`")?;
-            let mut args = Vec::new();
-            while !parser.is(TokenKind::CloseParen) {
-                let names = parser.names()?;
-                let expr = parser.tabular_or_scalar()?;
-                args.push(NamedExpr { names, expr });
-                if !parser.eat(TokenKind::Comma) {
-                    break;
-                }
+        self.enclosed(|parser| parser.nested(Self::argument_list))
+    }
+
+    fn argument_list(&mut self) -> Parse<Vec<NamedExpr>> {
+        self.expect(TokenKind::OpenParen, "`(`")?;
+        let mut args = Vec::new();
+        while !self.is(TokenKind::CloseParen) {
+            let names = self.names()?;
+            let expr = self.tabular_or_scalar()?;
+            args.push(NamedExpr { names, expr });
+            if !self.eat(TokenKind::Comma) {
+                break;
             }
-            parser.expect(TokenKind::CloseParen, "`)` or `,`")?;
-            Ok(args)
-        })
+        }
+        self.expect(TokenKind::CloseParen, "`)` or `,`")?;
+        Ok(args)
     }
 
     /// `[name =] expr`, `(a, b) = expr`.
@@ -441,56 +470,11 @@ impl Parser<'_> {
         }
     }
 
-    /// `(name: type, …)`.
-    pub(super) fn row_schema(&mut self) -> Parse<Vec<ColumnDecl>> {
-        self.expect(TokenKind::OpenParen, "`(` and columns `name: type`")?;
-        let mut columns = Vec::new();
-        while !self.is(TokenKind::CloseParen) {
-            let name = self.name("a column name")?;
-            self.expect(TokenKind::Colon, "`:` and a type")?;
-            let ty = self.scalar_type()?;
-            columns.push(ColumnDecl { name, ty });
-            if !self.eat(TokenKind::Comma) {
-                break;
-            }
-        }
-        self.expect(TokenKind::CloseParen, "`)` or `,`")?;
-        Ok(columns)
-    }
-
-    pub(super) fn scalar_type(&mut self) -> Parse<Type> {
-        let span = self.span();
-        let word = self.text_at(0);
-        if self.is(TokenKind::Word)
-            && let Some(ty) = Type::from_name(word)
-        {
-            self.bump();
-            return Ok(ty);
-        }
-        if self.is(TokenKind::Word) {
-            let names = Type::ALL.iter().map(|ty| ty.name());
-            let hint = crate::suggest::did_you_mean(word, names);
-            let diagnostic =
-                Diagnostic::error(Code::Syntax, span, format!("unknown type `{word}`"));
-            return Err(self.report(diagnostic.with_hint_opt(hint)));
-        }
-        Err(self.expected("a type"))
-    }
-
     fn datatable(&mut self) -> Parse<Expr> {
         let keyword = self.bump().span;
         let columns = self.row_schema()?;
-        self.expect(TokenKind::OpenBracket, "`[` and the rows")?;
-        let mut values = Vec::new();
-        while !self.is(TokenKind::CloseBracket) {
-            let (literal, span) = self.signed_literal()?;
-            values.push(self.make(ExprKind::Literal(literal), span)?);
-            if !self.eat(TokenKind::Comma) {
-                break;
-            }
-        }
-        let close = self.expect(TokenKind::CloseBracket, "`]` or `,`")?;
-        let span = keyword.to(close.span);
+        let values = self.enclosed(Self::rows)?;
+        let span = keyword.to(self.last_span());
         let uneven = if columns.is_empty() {
             !values.is_empty()
         } else {
@@ -508,6 +492,20 @@ impl Parser<'_> {
             ExprKind::DataTable(Box::new(DataTable { columns, values })),
             span,
         )
+    }
+
+    fn rows(&mut self) -> Parse<Vec<Expr>> {
+        self.expect(TokenKind::OpenBracket, "`[` and the rows")?;
+        let mut values = Vec::new();
+        while !self.is(TokenKind::CloseBracket) {
+            let (literal, span) = self.signed_literal()?;
+            values.push(self.make(ExprKind::Literal(literal), span)?);
+            if !self.eat(TokenKind::Comma) {
+                break;
+            }
+        }
+        self.expect(TokenKind::CloseBracket, "`]` or `,`")?;
+        Ok(values)
     }
 
     fn external_data(&mut self) -> Parse<Expr> {

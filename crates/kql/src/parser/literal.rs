@@ -1,8 +1,10 @@
 //! Constants, `dynamic(…)` among them.
 
-use super::{Parse, Parser};
+use std::collections::HashMap;
+
+use super::{Failed, Parse, Parser};
 use crate::ast::Literal;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Diagnostic, shortened};
 use crate::lexer::{Token, TokenKind};
 use crate::span::Span;
 use crate::types::Type;
@@ -44,6 +46,10 @@ impl Parser<'_> {
                     .find(|c: char| c.is_ascii_alphabetic())
                     .unwrap_or(text.len());
                 let (number, unit) = text.split_at(unit_at);
+                if timespan::unit_ticks(unit).is_none() {
+                    // Reported when it was read.
+                    return Err(Failed);
+                }
                 let ticks = timespan::from_unit(number, unit);
                 Literal::Timespan(Some(
                     ticks.ok_or_else(|| self.bad_literal(token.span, "timespan"))?,
@@ -112,13 +118,13 @@ impl Parser<'_> {
             self.error(
                 Code::Literal,
                 token.span,
-                format!("`{text}` does not fit a long"),
+                format!("`{}` does not fit a long", shortened(text)),
             )
         })
     }
 
-    fn bad_literal(&mut self, span: Span, ty: &str) -> super::Failed {
-        let text: String = span.text(self.text).chars().take(60).collect();
+    fn bad_literal(&mut self, span: Span, ty: &str) -> Failed {
+        let text = shortened(span.text(self.text));
         self.error(Code::Literal, span, format!("`{text}` is no {ty}"))
     }
 
@@ -126,17 +132,20 @@ impl Parser<'_> {
     fn typed_token(&mut self, token: Token) -> Parse<Literal> {
         let text = token.span.text(self.text);
         let (keyword, rest) = text.split_once('(').unwrap_or((text, ""));
-        let inner = rest.strip_suffix(')').unwrap_or(rest).trim();
+        let Some(inner) = rest.strip_suffix(')').map(str::trim) else {
+            // Reported when it was read.
+            return Err(Failed);
+        };
         if keyword.trim() == "typeof" {
             let ty = Type::from_name(inner);
             return ty.map(Literal::Type).ok_or_else(|| {
                 let names = Type::ALL.iter().map(|ty| ty.name());
                 let hint = crate::suggest::did_you_mean(inner, names);
                 self.report(
-                    crate::Diagnostic::error(
+                    Diagnostic::error(
                         Code::Literal,
                         token.span,
-                        format!("unknown type `{inner}`"),
+                        format!("unknown type `{}`", shortened(inner)),
                     )
                     .with_hint_opt(hint),
                 )
@@ -148,7 +157,24 @@ impl Parser<'_> {
         if value.is_empty() || value.eq_ignore_ascii_case("null") {
             return Ok(null_of(ty));
         }
-        typed_value(ty, value).ok_or_else(|| self.bad_literal(token.span, ty.name()))
+        typed_value(ty, value).ok_or_else(|| {
+            let is_name = inner.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+            if is_name && ty != Type::Guid {
+                self.not_constant(keyword.trim(), token.span)
+            } else {
+                self.bad_literal(token.span, ty.name())
+            }
+        })
+    }
+
+    /// Reports `int(x)`, which looks like a conversion and is none.
+    pub(super) fn not_constant(&mut self, word: &str, span: Span) -> Failed {
+        let hint = match Type::from_name(word) {
+            Some(ty) => format!("`to{}(…)` converts a value", ty.name()),
+            None => "it names a type, as in `typeof(long)`".to_owned(),
+        };
+        let message = format!("`{word}(…)` takes a constant");
+        self.report(Diagnostic::error(Code::Literal, span, message).with_hint(hint))
     }
 
     fn dynamic(&mut self, keyword: Span) -> Parse<(Literal, Span)> {
@@ -181,6 +207,10 @@ impl Parser<'_> {
                 self.bump();
                 Ok(Json::Null)
             }
+            TokenKind::Word if !self.is_literal() => {
+                let hint = "`pack_array(…)` and `bag_pack(…)` make values of what is not constant";
+                Err(self.expected_with("a constant", Some(hint.to_owned())))
+            }
             _ => {
                 let (literal, span) = self.signed_literal()?;
                 json_of(literal).ok_or_else(|| self.error(Code::Literal, span, "not a JSON value"))
@@ -191,6 +221,7 @@ impl Parser<'_> {
     fn json_object(&mut self) -> Parse<Json> {
         self.bump();
         let mut members: Vec<(String, Json)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         while !self.eat(TokenKind::CloseBrace) {
             let key = match self.kind() {
                 TokenKind::String => {
@@ -202,9 +233,12 @@ impl Parser<'_> {
             };
             self.expect(TokenKind::Colon, "`:`")?;
             let value = self.json()?;
-            match members.iter_mut().find(|(other, _)| *other == key) {
-                Some(member) => member.1 = value,
-                None => members.push((key, value)),
+            match places.get(&key) {
+                Some(place) => members[*place].1 = value,
+                None => {
+                    places.insert(key.clone(), members.len());
+                    members.push((key, value));
+                }
             }
             if !self.is(TokenKind::CloseBrace) {
                 self.expect(TokenKind::Comma, "`,` or `}`")?;
@@ -275,7 +309,10 @@ fn real(text: &str) -> Option<f64> {
     }
 }
 
-/// Plain decimal notation; an exponent is multiplied out, up to 38 digits.
+/// Most digits of a decimal once its exponent is multiplied out.
+const DECIMAL_DIGITS_MAX: usize = 60;
+
+/// Plain decimal notation; an exponent is multiplied out.
 fn decimal(text: &str) -> Option<String> {
     let (mantissa, exponent) = match text.find(['e', 'E']) {
         Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
@@ -287,8 +324,8 @@ fn decimal(text: &str) -> Option<String> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all = format!("{whole}{fraction}");
-    let valid = !all.is_empty() && all.len() <= 60 && all.bytes().all(|b| b.is_ascii_digit());
-    if !valid || exponent.abs() > 60 {
+    let valid = !all.is_empty() && all.bytes().all(|b| b.is_ascii_digit());
+    if !valid || all.len() > DECIMAL_DIGITS_MAX || exponent.unsigned_abs() > 60 {
         return None;
     }
     let point = whole.len() as i32 + exponent;
@@ -299,7 +336,8 @@ fn decimal(text: &str) -> Option<String> {
     } else {
         format!("{}.{}", &all[..point as usize], &all[point as usize..])
     };
-    Some(format!("{sign}{plain}"))
+    let digits = plain.bytes().filter(u8::is_ascii_digit).count();
+    (digits <= DECIMAL_DIGITS_MAX).then(|| format!("{sign}{plain}"))
 }
 
 /// A guid in lower case with hyphens, from any of the usual spellings.

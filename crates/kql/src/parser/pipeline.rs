@@ -2,7 +2,7 @@
 
 use super::{Parse, Parser};
 use crate::ast::{OPERATOR_NAMES, Operator, OperatorKind, Param, ParamValue, Pipeline};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, shortened};
 use crate::lexer::TokenKind;
 use crate::limits;
 use crate::span::Span;
@@ -17,12 +17,18 @@ impl Parser<'_> {
             operators: Vec::new(),
             span: start,
         };
-        if self.starts_with_operator() {
-            pipeline.operators.push(self.operator()?);
+        let source = if self.starts_with_operator() {
+            let operator = self.operator();
+            operator.map(|operator| pipeline.operators.push(operator))
         } else {
-            pipeline.source = Some(self.expr()?);
+            self.expr().map(|source| pipeline.source = Some(source))
+        };
+        if source.is_err() && !self.halted {
+            // Reported; go on to report the operators' mistakes, too.
+            self.recover();
         }
         self.piped_operators(&mut pipeline.operators)?;
+        source?;
         pipeline.span = start.to(self.last_span());
         Ok(pipeline)
     }
@@ -30,10 +36,10 @@ impl Parser<'_> {
     /// Operators without a source, as in `mv-apply … on (where x > 1 | take 5)`, or a full pipeline.
     pub(super) fn contextual_pipeline(&mut self) -> Parse<Pipeline> {
         let start = self.span();
-        if !self.is_operator_name() {
-            return self.nested(Self::pipeline);
+        if !self.is_operator_name() && !self.is_unknown_operator() {
+            return self.pipeline();
         }
-        let mut operators = vec![self.nested(Self::operator)?];
+        let mut operators = vec![self.operator()?];
         self.piped_operators(&mut operators)?;
         Ok(Pipeline {
             source: None,
@@ -42,16 +48,21 @@ impl Parser<'_> {
         })
     }
 
-    fn piped_operators(&mut self, operators: &mut Vec<Operator>) -> Parse<()> {
-        while self.is(TokenKind::Pipe) {
-            if self.kind_at(1) == TokenKind::Pipe {
-                let span = self.span();
-                return Err(self.report(
-                    Diagnostic::error(Code::Syntax, span, "`||` is no operator")
-                        .with_hint("KQL writes `or`"),
-                ));
+    pub(super) fn piped_operators(&mut self, operators: &mut Vec<Operator>) -> Parse<()> {
+        loop {
+            if self.is_double_pipe() {
+                let span = self.bump().span.to(self.span());
+                let diagnostic = Diagnostic::error(Code::Syntax, span, "`||` is no operator");
+                self.report(diagnostic.with_hint("one `|` stands before an operator"));
             }
-            self.bump();
+            if let Some(name) = self.unpiped_operator() {
+                let span = self.span();
+                let message = "expected `|` before an operator";
+                let diagnostic = Diagnostic::error(Code::Syntax, span, message);
+                self.report(diagnostic.with_hint(format!("write `| {name}`")));
+            } else if !self.eat(TokenKind::Pipe) {
+                return Ok(());
+            }
             if operators.len() >= limits::PIPES_MAX {
                 let message = format!("the pipeline has more than {} operators", limits::PIPES_MAX);
                 return Err(self.over_limit(self.span(), message));
@@ -63,7 +74,18 @@ impl Parser<'_> {
                 Err(_) => self.recover(),
             }
         }
-        Ok(())
+    }
+
+    /// Whether the word `ahead` names an operator, or begins the name of one.
+    pub(super) fn is_operator_at(&self, ahead: usize) -> bool {
+        let word = self.text_at(ahead);
+        let mut names = OPERATOR_NAMES.iter();
+        names.any(|name| name.split('-').next() == Some(word))
+    }
+
+    /// Whether `||` stands here, written without white space.
+    pub(super) fn is_double_pipe(&self) -> bool {
+        self.is(TokenKind::Pipe) && self.kind_at(1) == TokenKind::Pipe && self.is_joined(1)
     }
 
     /// Whether an operator stands here that makes rows itself.
@@ -101,11 +123,21 @@ impl Parser<'_> {
                 ))
     }
 
+    /// Whether the word here can only be meant as an operator: no expression goes on as this does.
+    fn is_unknown_operator(&self) -> bool {
+        let operand = match self.kind_at(1) {
+            TokenKind::String | TokenKind::Long | TokenKind::Real | TokenKind::Timespan => true,
+            TokenKind::Word => !self.is_infix_at(1) && !self.is_operator_at(1),
+            _ => false,
+        };
+        self.is(TokenKind::Word) && !self.is_literal() && operand
+    }
+
     /// One operator, from its name on.
     pub(super) fn operator(&mut self) -> Parse<Operator> {
         self.count_node()?;
         let (name, keyword) = self.operator_name()?;
-        let kind = self.operator_kind(name, keyword)?;
+        let kind = self.nested(|parser| parser.operator_kind(name, keyword))?;
         Ok(Operator {
             kind,
             keyword,
@@ -135,9 +167,9 @@ impl Parser<'_> {
         if let Some(name) = OPERATOR_NAMES.iter().find(|name| **name == canonical) {
             return Ok((name, span));
         }
-        let short: String = text.chars().take(60).collect();
+        let short = shortened(text);
         let lower = short.to_ascii_lowercase();
-        let hint = sql_habit(&lower).map(str::to_owned);
+        let hint = super::slips::sql_habit(&lower).map(str::to_owned);
         let hint = hint.or_else(|| suggest::did_you_mean(&short, OPERATOR_NAMES.iter().copied()));
         let diagnostic = Diagnostic::error(
             Code::UnknownOperator,
@@ -231,9 +263,19 @@ impl Parser<'_> {
                 span,
             };
             let value = self.param_value()?;
-            params.push(Param { name, value });
+            self.push_param(&mut params, Param { name, value });
         }
         Ok(params)
+    }
+
+    /// Adds a parameter. Hints may be given again: `hint.shufflekey` takes a key each time.
+    pub(super) fn push_param(&mut self, params: &mut Vec<Param>, param: Param) {
+        let name = &param.name.text;
+        if !name.starts_with("hint.") && params.iter().any(|other| other.name.text == *name) {
+            let message = format!("`{}` is given twice", shortened(name));
+            self.error(Code::Parameter, param.name.span, message);
+        }
+        params.push(param);
     }
 
     /// How many tokens the name of a parameter here has.
@@ -245,9 +287,11 @@ impl Parser<'_> {
             let name = self.text_at(0);
             return known.contains(&name).then_some(1);
         }
-        let hint = self.is_word("hint") && self.kind_at(1) == TokenKind::Dot;
-        (hint && self.kind_at(2) == TokenKind::Word && self.kind_at(3) == TokenKind::Assign)
-            .then_some(3)
+        let hint = self.is_word("hint")
+            && self.kind_at(1) == TokenKind::Dot
+            && self.kind_at(2) == TokenKind::Word
+            && self.kind_at(3) == TokenKind::Assign;
+        (hint && self.is_joined(1) && self.is_joined(2)).then_some(3)
     }
 
     fn param_value(&mut self) -> Parse<ParamValue> {
@@ -263,7 +307,8 @@ impl Parser<'_> {
         self.expect(TokenKind::OpenParen, "`(`")?;
         let mut properties = Vec::new();
         while !self.is(TokenKind::CloseParen) {
-            properties.push(self.property()?);
+            let property = self.property()?;
+            self.push_param(&mut properties, property);
             if !self.eat(TokenKind::Comma) {
                 break;
             }
@@ -278,8 +323,8 @@ impl Parser<'_> {
         self.expect(TokenKind::Assign, "`=`")?;
         let mut value = self.param_value()?;
         while self.is(TokenKind::Comma)
-            && self.kind_at(1) == TokenKind::Word
-            && self.kind_at(2) != TokenKind::Assign
+            && self.is_name_at(1)
+            && self.kind_at(1 + self.name_tokens_at(1)) != TokenKind::Assign
             && let ParamValue::Word(_) | ParamValue::Names(_) = &value
         {
             self.bump();
@@ -295,22 +340,4 @@ impl Parser<'_> {
         }
         Ok(Param { name, value })
     }
-}
-
-/// What people who write SQL mean.
-fn sql_habit(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "select" => "KQL writes `project`",
-        "group" | "groupby" | "group-by" | "aggregate" => "KQL writes `summarize … by …`",
-        "orderby" | "order-by" => "KQL writes `order by`",
-        "having" => "KQL filters after `summarize` with `where`",
-        "from" => "KQL names the table first: `T | where …`",
-        "head" => "KQL writes `take`",
-        "unnest" | "explode" | "flatten" => "KQL writes `mv-expand`",
-        "rename" => "KQL writes `project-rename`",
-        "drop" => "KQL writes `project-away`",
-        "stats" => "KQL writes `summarize`",
-        "eval" => "KQL writes `extend`",
-        _ => return None,
-    })
 }

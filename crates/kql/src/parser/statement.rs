@@ -1,6 +1,6 @@
 //! Statements, and the bodies of functions.
 
-use super::{Parse, Parser};
+use super::{Failed, Parse, Parser};
 use crate::ast::{
     Expr, ExprKind, Function, Let, LetValue, Literal, Parameter, ParameterKind, Pipeline, Query,
     Statement, StatementKind,
@@ -25,12 +25,17 @@ impl Parser<'_> {
                 self.over_limit(self.span(), message);
                 break;
             }
+            let start = self.span();
+            let is_let = self.is_word("let");
             match self.statement() {
                 Ok(statement) => query.statements.push(statement),
                 Err(_) => self.recover(),
             }
             if !self.is(TokenKind::End) && !self.is(TokenKind::Semicolon) {
-                self.after_statement();
+                self.after_statement(start, is_let);
+                self.recover();
+                // Only to report the mistakes behind this one.
+                let _ = self.piped_operators(&mut Vec::new());
                 self.recover_statement();
             }
         }
@@ -38,48 +43,6 @@ impl Parser<'_> {
             self.error(Code::Syntax, self.span(), "the query is empty");
         }
         query
-    }
-
-    /// Complains about what follows a statement that should have ended.
-    fn after_statement(&mut self) {
-        if !self.diagnostics.is_empty() {
-            return;
-        }
-        let what = match self.kind() {
-            TokenKind::CloseParen | TokenKind::CloseBrace | TokenKind::CloseBracket => {
-                let text = self.text_at(0).to_owned();
-                self.error(
-                    Code::Syntax,
-                    self.span(),
-                    format!("`{text}` closes nothing"),
-                );
-                return;
-            }
-            TokenKind::Word if crate::ast::OPERATOR_NAMES.contains(&self.text_at(0)) => {
-                let hint = format!("write `| {}`", self.text_at(0));
-                let span = self.span();
-                self.report(
-                    Diagnostic::error(Code::Syntax, span, "expected `|` before an operator")
-                        .with_hint(hint),
-                );
-                return;
-            }
-            _ => "`|`, `;` or the end of the query",
-        };
-        self.expected(what);
-    }
-
-    /// Skips to the next `;` outside brackets.
-    fn recover_statement(&mut self) {
-        loop {
-            self.recover();
-            match self.kind() {
-                TokenKind::End | TokenKind::Semicolon => return,
-                _ => {
-                    self.bump();
-                }
-            }
-        }
     }
 
     pub(super) fn statement(&mut self) -> Parse<Statement> {
@@ -102,10 +65,13 @@ impl Parser<'_> {
             );
             return Err(self.report(diagnostic.with_hint("a query begins with a table or `let`")));
         }
+        if self.is_word("let") && self.kind_at(1) == TokenKind::Assign {
+            return self.let_statement().map(StatementKind::Let);
+        }
         if self.is(TokenKind::Word) && !self.ends_operand(1) {
             match (self.text_at(0), self.text_at(1)) {
                 ("let", _) => return self.let_statement().map(StatementKind::Let),
-                ("set", _) if self.kind_at(1) == TokenKind::Word => return self.set_statement(),
+                ("set", _) if self.is_name_at(1) => return self.set_statement(),
                 ("declare", "query_parameters") => {
                     self.bump();
                     self.bump();
@@ -120,16 +86,22 @@ impl Parser<'_> {
                     return Ok(StatementKind::Alias(name, self.expr()?));
                 }
                 ("restrict", "access") => return self.restrict_statement(),
-                ("select" | "SELECT" | "Select", _) => {
-                    let diagnostic = Diagnostic::error(Code::Syntax, span, "this is SQL, not KQL");
-                    return Err(self.report(
-                        diagnostic.with_hint("write the table first: `T | where … | project …`"),
-                    ));
+                ("select" | "SELECT" | "Select", _) => return Err(self.is_sql()),
+                ("from" | "FROM" | "From" | "with" | "WITH" | "With", _)
+                    if self.kind_at(1) == TokenKind::Word && !self.is_operator_at(1) =>
+                {
+                    return Err(self.is_sql());
                 }
                 _ => {}
             }
         }
         self.pipeline().map(StatementKind::Query)
+    }
+
+    fn is_sql(&mut self) -> Failed {
+        let span = self.span();
+        let diagnostic = Diagnostic::error(Code::Syntax, span, "this is SQL, not KQL");
+        self.report(diagnostic.with_hint("write the table first: `T | where … | project …`"))
     }
 
     fn let_statement(&mut self) -> Parse<Let> {
@@ -142,18 +114,27 @@ impl Parser<'_> {
         {
             self.bump();
             LetValue::Function(self.function(true)?)
-        } else if self.is_word("entity_group") && self.kind_at(1) == TokenKind::OpenBracket {
-            self.bump();
-            self.bump();
-            let members = self.list(Self::expr)?;
-            self.expect(TokenKind::CloseBracket, "`]`")?;
-            LetValue::EntityGroup(members)
+        } else if self.is_entity_group() {
+            LetValue::EntityGroup(self.entity_group()?)
         } else if self.is(TokenKind::OpenParen) && self.is_function(0) {
             LetValue::Function(self.function(false)?)
         } else {
             LetValue::Expr(self.tabular_or_scalar()?)
         };
         Ok(Let { name, value })
+    }
+
+    pub(super) fn is_entity_group(&self) -> bool {
+        self.is_word("entity_group") && self.kind_at(1) == TokenKind::OpenBracket
+    }
+
+    /// `entity_group [database("a"), …]`.
+    pub(super) fn entity_group(&mut self) -> Parse<Vec<Expr>> {
+        self.bump();
+        self.bump();
+        let members = self.list(Self::expr)?;
+        self.expect(TokenKind::CloseBracket, "`]` or `,`")?;
+        Ok(members)
     }
 
     /// Whether the parentheses that open `ahead` are a parameter list with a body behind it.
@@ -177,9 +158,12 @@ impl Parser<'_> {
 
     fn function(&mut self, view: bool) -> Parse<Function> {
         let parameters = self.parameters()?;
-        self.expect(TokenKind::OpenBrace, "`{`")?;
-        let (statements, body) = self.nested(Self::function_body)?;
-        self.expect(TokenKind::CloseBrace, "`}`")?;
+        let (statements, body) = self.enclosed(|parser| {
+            parser.expect(TokenKind::OpenBrace, "`{`")?;
+            let parts = parser.nested(Self::function_body)?;
+            parser.expect(TokenKind::CloseBrace, "`}`")?;
+            Ok(parts)
+        })?;
         Ok(Function {
             view,
             parameters,
@@ -276,13 +260,7 @@ impl Parser<'_> {
         self.bump();
         self.expect_word("to")?;
         self.expect(TokenKind::OpenParen, "`(`")?;
-        let entities = self.list(|parser| {
-            if parser.is_pattern() {
-                let pattern = parser.name_pattern("a name")?;
-                return parser.make(ExprKind::Name(pattern.text), pattern.span);
-            }
-            parser.expr()
-        })?;
+        let entities = self.list(Self::union_source)?;
         self.expect(TokenKind::CloseParen, "`)`")?;
         Ok(StatementKind::Restrict(entities))
     }

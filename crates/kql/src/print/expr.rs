@@ -2,7 +2,7 @@
 
 use super::Printer;
 use crate::ast::{BinaryOp, Call, Expr, ExprKind, Literal, LogicalOp, NamedExpr, UnaryOp};
-use crate::value::{datetime, timespan};
+use crate::value::{Json, datetime, timespan};
 
 /// How tightly a form binds; a form in a place that binds tighter needs parentheses.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
@@ -90,7 +90,8 @@ impl Printer {
             }
             ExprKind::Binary(op, left, right) => {
                 let level = binary_level(*op);
-                self.at_level(left, level);
+                let chains = matches!(level, Level::Additive | Level::Multiplicative);
+                self.at_level(left, if chains { level } else { tighter(level) });
                 self.word(" ");
                 self.word(op.as_str());
                 self.word(" ");
@@ -125,18 +126,19 @@ impl Printer {
                 self.word(" ");
                 self.word(membership.op.as_str());
                 self.word(" (");
-                self.list(&membership.items, Self::expr);
+                match membership.items.as_slice() {
+                    [only] => self.tabular_or_scalar(only, " "),
+                    items => self.list(items, Self::expr),
+                }
                 self.word(")");
             }
             ExprKind::Call(call) => self.call(call),
             ExprKind::Member(base, name) => {
-                self.at_level(base, Level::Path);
-                self.word(".");
+                self.before_point(base);
                 self.ident(name);
             }
             ExprKind::MemberCall(base, call) => {
-                self.at_level(base, Level::Path);
-                self.word(".");
+                self.before_point(base);
                 self.call(call);
             }
             ExprKind::Index(base, index) => {
@@ -164,10 +166,28 @@ impl Printer {
         }
     }
 
+    fn before_point(&mut self, base: &Expr) {
+        // `1.x` would be a number and a unit.
+        if let ExprKind::Literal(Literal::Long(Some(0..))) = &base.kind {
+            self.word("(");
+            self.bare(base);
+            self.word(")");
+        } else {
+            self.at_level(base, Level::Path);
+        }
+        self.word(".");
+    }
+
     pub(super) fn call(&mut self, call: &Call) {
         self.name(&call.name.text, true);
         self.word("(");
-        self.list(&call.args, Self::named);
+        match call.args.as_slice() {
+            [only] => {
+                self.names(&only.names);
+                self.tabular_or_scalar(&only.expr, " ");
+            }
+            args => self.list(args, Self::named),
+        }
         self.word(")");
     }
 
@@ -186,8 +206,9 @@ impl Printer {
                 return self.word(&format!("{value:?}"));
             }
             Literal::Dynamic(value) => {
-                let text = format!("dynamic({})", value.to_text());
-                return self.word(&text);
+                self.word("dynamic(");
+                self.json(value);
+                return self.word(")");
             }
             Literal::Bool(None) => ("bool", "null".to_owned()),
             Literal::Long(None) => ("long", "null".to_owned()),
@@ -203,6 +224,32 @@ impl Printer {
         self.word("(");
         self.word(&text);
         self.word(")");
+    }
+}
+
+impl Printer {
+    /// A value inside `dynamic(…)`: JSON, and KQL for the numbers that JSON lacks.
+    fn json(&mut self, value: &Json) {
+        match value {
+            Json::Real(value) if !value.is_finite() => {
+                self.literal(&Literal::Real(Some(*value)));
+            }
+            Json::Array(values) => {
+                self.word("[");
+                self.list(values, Self::json);
+                self.word("]");
+            }
+            Json::Object(members) => {
+                self.word("{");
+                self.list(members, |printer, (key, value)| {
+                    printer.string(key);
+                    printer.word(": ");
+                    printer.json(value);
+                });
+                self.word("}");
+            }
+            plain => self.word(&plain.to_text()),
+        }
     }
 }
 

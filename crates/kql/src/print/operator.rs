@@ -56,7 +56,7 @@ impl Printer {
                 self.list(&facet.by, Self::ident);
                 if let Some(with) = &facet.with {
                     self.word(" with ");
-                    self.inline(with);
+                    self.contextual(with);
                 }
             }
             OperatorKind::Fork(branches) => {
@@ -67,7 +67,7 @@ impl Printer {
                         self.ident(name);
                         self.word(" = ");
                     }
-                    self.inline(pipeline);
+                    self.contextual(pipeline);
                 }
             }
             OperatorKind::GetSchema => self.word("getschema"),
@@ -86,7 +86,7 @@ impl Printer {
                     self.word(" }");
                 } else {
                     self.word(" ");
-                    self.inline(&partition.subquery);
+                    self.contextual(&partition.subquery);
                 }
             }
             OperatorKind::Print(columns) => self.columns("print ", columns),
@@ -265,7 +265,7 @@ impl Printer {
                 self.word("macro-expand");
                 self.params(&expand.params);
                 self.word(" ");
-                self.expr(&expand.group);
+                self.macro_group(&expand.group);
                 self.word(" as ");
                 self.ident(&expand.name);
                 self.word(" (");
@@ -303,7 +303,7 @@ impl Printer {
                     self.expr(limit);
                 }
                 self.word(" on ");
-                self.inline(&apply.subquery);
+                self.contextual(&apply.subquery);
             }
             OperatorKind::Parse(parse) => {
                 self.word(if parse.where_matched {
@@ -446,7 +446,7 @@ impl Printer {
         self.word(keyword);
         self.params(&join.params);
         self.word(" (");
-        self.expr(&join.right);
+        self.tabular_or_scalar(&join.right, " ");
         self.word(")");
         if !join.on.is_empty() {
             self.word(" on ");
@@ -454,7 +454,7 @@ impl Printer {
         }
     }
 
-    fn union_source(&mut self, source: &UnionSource) {
+    pub(super) fn union_source(&mut self, source: &UnionSource) {
         match source {
             UnionSource::Expr(expr) => self.expr(expr),
             UnionSource::Pattern(scope, pattern) => {
@@ -584,8 +584,8 @@ impl Printer {
             self.word(")");
         }
         self.word(" with (");
-        for step in &scan.steps {
-            self.word("step ");
+        for (index, step) in scan.steps.iter().enumerate() {
+            self.word(if index == 0 { "step " } else { " step " });
             self.ident(&step.name);
             if step.optional {
                 self.word(" optional");
@@ -604,7 +604,7 @@ impl Printer {
                     printer.expr(expr);
                 });
             }
-            self.word("; ");
+            self.word(";");
         }
         self.word(")");
     }

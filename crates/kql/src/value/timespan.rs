@@ -79,6 +79,10 @@ fn clock(text: &str) -> Option<i64> {
     if hours > 23 || minutes > 59 || seconds > 59 || fraction.len() > 9 {
         return None;
     }
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // Digits past the seventh are below a tick.
     let fraction = digits(&format!("{fraction:0<7}")[..7])?;
     let in_day = ((hours * 60 + minutes) * 60 + seconds) * TICKS_PER_SECOND + fraction;
     days.checked_mul(TICKS_PER_DAY)?.checked_add(in_day)
@@ -148,6 +152,8 @@ mod tests {
             "1:2:3:4:5",
             "--1d",
             "1e99d",
+            "00:00:00.123456é",
+            "00:00:00.1x",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

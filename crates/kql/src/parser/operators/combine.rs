@@ -2,9 +2,9 @@
 
 use super::super::{Parse, Parser};
 use crate::ast::{
-    Expr, ExprKind, Find, FindProject, Join, OperatorKind, Search, Union, UnionSource,
+    Call, Expr, ExprKind, Find, FindProject, Join, OperatorKind, Search, Union, UnionSource,
 };
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, shortened};
 use crate::lexer::TokenKind;
 
 impl Parser<'_> {
@@ -12,16 +12,30 @@ impl Parser<'_> {
         let params = self.params(&["kind", "isfuzzy"])?;
         if self.is(TokenKind::Word) && self.kind_at(1) == TokenKind::Assign {
             let span = self.span();
-            let name = self.text_at(0).to_owned();
+            let name = shortened(self.text_at(0));
             let diagnostic =
                 Diagnostic::error(Code::Parameter, span, format!("unknown parameter `{name}`"));
             return Err(self.report(diagnostic.with_hint("`join` takes `kind` and hints")));
         }
+        let is_kind = self.is_word("kind") && self.kind_at(1) == TokenKind::Word;
+        if is_kind && !self.is_word_at(1, "on") {
+            self.bump();
+            return Err(self.expected("`=`"));
+        }
         let right = self.expr()?;
+        if self.is(TokenKind::Word) && self.kind_at(1) == TokenKind::Assign {
+            let span = self.span();
+            let message = "a parameter stands before the table";
+            let diagnostic = Diagnostic::error(Code::Parameter, span, message);
+            return Err(self.report(diagnostic.with_hint("write `join kind=inner (…) on …`")));
+        }
         let on = if self.eat_word("on") {
             self.list(Self::expr)?
-        } else if self.eat_word("where") {
-            vec![self.expr()?]
+        } else if self.is_word("where") {
+            let span = self.span();
+            let message = "`where` in place of `on` is not supported";
+            let diagnostic = Diagnostic::error(Code::Unsupported, span, message);
+            return Err(self.report(diagnostic.with_hint("write the keys after `on`")));
         } else {
             Vec::new()
         };
@@ -35,14 +49,13 @@ impl Parser<'_> {
     }
 
     /// A table, a pattern of tables, or a tabular expression in parentheses.
-    fn union_source(&mut self) -> Parse<UnionSource> {
+    pub(in crate::parser) fn union_source(&mut self) -> Parse<UnionSource> {
         if self.is_pattern() {
             return Ok(UnionSource::Pattern(None, self.name_pattern("a table")?));
         }
         // `workspace("w").Aml*`: take the scope, then the pattern.
-        if let Some(length) = self.scoped_pattern() {
-            let scope = self.scope_call(length)?;
-            self.bump();
+        if self.is_scoped_pattern() {
+            let scope = self.scope()?;
             return Ok(UnionSource::Pattern(
                 Some(scope),
                 self.name_pattern("a table")?,
@@ -51,25 +64,65 @@ impl Parser<'_> {
         Ok(UnionSource::Expr(self.expr()?))
     }
 
-    /// If `f(…).pattern*` stands here, the number of tokens before the point.
-    fn scoped_pattern(&self) -> Option<usize> {
-        if !self.is(TokenKind::Word) || self.kind_at(1) != TokenKind::OpenParen {
-            return None;
+    /// Whether `f(…).pattern*` or `f(…).g(…).pattern*` stands here.
+    fn is_scoped_pattern(&self) -> bool {
+        let mut at = 0;
+        for _ in 0..2 {
+            if !self.is_name_at(at) {
+                return false;
+            }
+            let open = at + self.name_tokens_at(at);
+            if self.kind_at(open) != TokenKind::OpenParen {
+                return false;
+            }
+            let close = self.arguments_end(open);
+            let Some(close) = close.filter(|at| self.kind_at(at + 1) == TokenKind::Dot) else {
+                return false;
+            };
+            at = close + 2;
+            let word = self.kind_at(at) == TokenKind::Word && self.is_joined(at + 1);
+            if self.kind_at(at + usize::from(word)) == TokenKind::Star {
+                return true;
+            }
         }
-        let close = (2..8).find(|ahead| self.kind_at(*ahead) == TokenKind::CloseParen)?;
-        let star = self.kind_at(close + 2) == TokenKind::Star
-            || (self.kind_at(close + 3) == TokenKind::Star && self.is_joined(close + 3));
-        (self.kind_at(close + 1) == TokenKind::Dot && star).then_some(close + 1)
+        false
     }
 
-    fn scope_call(&mut self, tokens: usize) -> Parse<Expr> {
-        let end = self.at + tokens;
-        let name = self.name("a name")?;
-        let start = name.span;
-        let args = self.arguments()?;
-        debug_assert_eq!(self.at, end);
-        let span = start.to(self.last_span());
-        self.make(ExprKind::Call(crate::ast::Call { name, args }), span)
+    /// Where the parenthesis of `open` closes, if no pipe stands before that.
+    fn arguments_end(&self, open: usize) -> Option<usize> {
+        let mut depth = 0usize;
+        for at in open.. {
+            match self.kind_at(at) {
+                TokenKind::OpenParen => depth += 1,
+                TokenKind::CloseParen if depth == 1 => return Some(at),
+                TokenKind::CloseParen => depth -= 1,
+                TokenKind::Pipe | TokenKind::Semicolon | TokenKind::End => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The calls before the pattern, and the point after them.
+    fn scope(&mut self) -> Parse<Expr> {
+        let mut scope: Option<Expr> = None;
+        loop {
+            let name = self.name("a name")?;
+            let start = scope.as_ref().map_or(name.span, |scope| scope.span);
+            let args = self.arguments()?;
+            let span = start.to(self.last_span());
+            let call = Call { name, args };
+            let kind = match scope {
+                None => ExprKind::Call(call),
+                Some(base) => ExprKind::MemberCall(Box::new(base), call),
+            };
+            let made = self.make(kind, span)?;
+            self.expect(TokenKind::Dot, "`.`")?;
+            if self.is_pattern() {
+                return Ok(made);
+            }
+            scope = Some(made);
+        }
     }
 
     /// `in (T1, T*, …)`.

@@ -2,8 +2,8 @@
 
 use super::super::{Parse, Parser};
 use crate::ast::{
-    As, Call, Evaluate, Facet, Invocation, MacroExpand, NamePattern, NamedExpr, OperatorKind,
-    Pipeline, Render, Reorder, ReorderBy,
+    As, Call, EntityGroup, Evaluate, Facet, Invocation, MacroExpand, NamePattern, NamedExpr,
+    OperatorKind, Pipeline, Render, Reorder, ReorderBy,
 };
 use crate::lexer::TokenKind;
 
@@ -50,7 +50,8 @@ impl Parser<'_> {
             properties = self.property_list()?;
         } else {
             while self.is(TokenKind::Word) && self.kind_at(1) == TokenKind::Assign {
-                properties.push(self.property()?);
+                let property = self.property()?;
+                self.push_param(&mut properties, property);
                 self.eat(TokenKind::Comma);
             }
         }
@@ -95,7 +96,7 @@ impl Parser<'_> {
             Some(self.parenthesized_pipeline()?)
         } else {
             let start = self.span();
-            let operator = self.operator()?;
+            let operator = self.nested(Self::operator)?;
             let span = start.to(self.last_span());
             Some(Pipeline {
                 source: None,
@@ -127,17 +128,30 @@ impl Parser<'_> {
 
     /// `( operators )`, whose rows come from round about.
     pub(in crate::parser) fn parenthesized_pipeline(&mut self) -> Parse<Pipeline> {
-        self.expect(TokenKind::OpenParen, "`(`")?;
-        let pipeline = self.contextual_pipeline()?;
-        self.expect(TokenKind::CloseParen, "`)` or `|`")?;
-        Ok(pipeline)
+        self.enclosed(|parser| {
+            parser.expect(TokenKind::OpenParen, "`(`")?;
+            let pipeline = parser.nested(Self::contextual_pipeline)?;
+            parser.expect(TokenKind::CloseParen, "`)` or `|`")?;
+            Ok(pipeline)
+        })
     }
 
     pub(in crate::parser) fn macro_expand_operator(&mut self) -> Parse<OperatorKind> {
         let params = self.params(&["kind", "isfuzzy"])?;
-        let group = self.expr()?;
-        self.expect_word("as")?;
-        let name = self.name("a name")?;
+        let (group, name) = if self.is_name() && self.is_word_at(self.name_tokens(), "in") {
+            let name = self.name("a name")?;
+            self.bump();
+            let group = self.nested(Self::entity)?;
+            (EntityGroup::Named(group), name)
+        } else {
+            let group = if self.is_entity_group() {
+                EntityGroup::Inline(self.entity_group()?)
+            } else {
+                EntityGroup::Named(self.expr()?)
+            };
+            self.expect_word("as")?;
+            (group, self.name("a name")?)
+        };
         self.expect(TokenKind::OpenParen, "`(`")?;
         let mut statements = Vec::new();
         while !self.is(TokenKind::CloseParen) {
