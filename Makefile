@@ -1,4 +1,4 @@
-.PHONY: help demo test check quick fmt clippy tidy deny proto bless bench fuzz
+.PHONY: help demo test check quick fmt clippy tidy deny proto bless oracle bench fuzz
 
 # Tools that cargo installs for `make deny`, apart from those of the user.
 TOOLS := target/tools
@@ -48,6 +48,13 @@ bless: ## accept the present answers, plans and support matrix
 	LOGGIA_BLESS=1 cargo test --locked -p loggia --test all support_matrix
 	INSTA_UPDATE=always cargo test --locked -p kql
 	INSTA_UPDATE=always cargo test --locked -p loggia --test all plans
+
+N ?= 10000
+SEED ?= 1000000
+
+oracle: ## N random queries from SEED on, one node against clusters and the reference evaluator
+	@deploy/need.sh cc
+	LOGGIA_QUERIES=$(N) LOGGIA_SEED=$(SEED) cargo test -q --locked -p loggia --test all random_queries -- --nocapture
 
 bench: ## four shards beside one DataFusion, in one run
 	@deploy/need.sh cc

@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod law;
 mod matrix;
+mod oracle;
 mod plans;
 mod process;
 mod sdk;

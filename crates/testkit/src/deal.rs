@@ -1,6 +1,6 @@
 //! Ways to deal rows over shards.
 
-use arrow::array::{RecordBatch, UInt64Array};
+use arrow::array::{Array, RecordBatch, UInt64Array};
 use arrow::compute::take_record_batch;
 
 /// How rows are dealt.
@@ -12,6 +12,8 @@ pub enum Deal {
     Skewed,
     /// Each row to a shard that a seed decides.
     Random(u64),
+    /// The rows that are null in a column to the first shard, the rest to the others in turn.
+    NullsApart(usize),
 }
 
 impl Deal {
@@ -19,7 +21,7 @@ impl Deal {
     pub fn deal(self, rows: &RecordBatch, shards: usize) -> Vec<RecordBatch> {
         let mut dealt: Vec<Vec<u64>> = vec![Vec::new(); shards];
         for row in 0..rows.num_rows() {
-            dealt[self.shard(row, shards)].push(row as u64);
+            dealt[self.shard(rows, row, shards)].push(row as u64);
         }
         dealt
             .into_iter()
@@ -29,9 +31,16 @@ impl Deal {
             .collect()
     }
 
-    fn shard(self, row: usize, shards: usize) -> usize {
+    fn shard(self, rows: &RecordBatch, row: usize, shards: usize) -> usize {
         match self {
             Self::Even => row % shards,
+            Self::NullsApart(column) if column < rows.num_columns() => {
+                match rows.column(column).is_null(row) || shards == 1 {
+                    true => 0,
+                    false => 1 + row % (shards - 1),
+                }
+            }
+            Self::NullsApart(_) => row % shards,
             Self::Skewed if shards >= 3 && row % 10 == 3 => 1,
             Self::Skewed => shards - 1,
             Self::Random(seed) => {
