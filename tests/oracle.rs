@@ -2,6 +2,7 @@
 
 use futures::StreamExt;
 use testkit::Oracle;
+use testkit::mutation::{MUTATIONS, Mutation};
 use testkit::oracle::Outcome;
 
 /// How many worlds are asked at once.
@@ -88,4 +89,69 @@ async fn random_queries_answer_the_same_wherever_their_rows_lie() {
         "the reference knows only {known} of {queries}: {unknowns:#?}"
     );
     println!("refused: {refused:#?}\nunknown: {unknowns:#?}");
+}
+
+/// Most queries that a fault may go unnoticed in.
+const FAULT_QUERIES_MAX: u64 = 400;
+
+/// What has become of a fault.
+struct Hunted {
+    fault: Mutation,
+    /// How many queries it touched.
+    touched: u32,
+    /// The seed of the query that showed it.
+    caught: Option<u64>,
+}
+
+/// Plants each fault in turn and asks until an answer shows it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planted_faults_are_noticed() {
+    let hunted = |fault: &Mutation| Hunted {
+        fault: *fault,
+        touched: 0,
+        caught: None,
+    };
+    let mut hunt: Vec<Hunted> = MUTATIONS.iter().map(hunted).collect();
+    let seeds: Vec<u64> = (1..=FAULT_QUERIES_MAX).collect();
+    for world in seeds.chunk_by(|a, b| Oracle::same_world(*a, *b)) {
+        let oracle = Oracle::new(world[0]);
+        for seed in world {
+            let mut open: Vec<&mut Hunted> = hunt
+                .iter_mut()
+                .filter(|hunted| hunted.caught.is_none())
+                .collect();
+            let faults: Vec<Mutation> = open.iter().map(|hunted| hunted.fault).collect();
+            let noticed = oracle.notices(*seed, &faults).await;
+            for (hunted, noticed) in open.iter_mut().zip(noticed) {
+                hunted.touched += u32::from(noticed.is_some());
+                if noticed == Some(true) {
+                    hunted.caught = Some(*seed);
+                }
+            }
+        }
+        if hunt.iter().all(|hunted| hunted.caught.is_some()) {
+            break;
+        }
+    }
+    for hunted in &hunt {
+        let Hunted {
+            fault,
+            touched,
+            caught,
+        } = hunted;
+        match caught {
+            Some(seed) => println!(
+                "seen   {}: seed {seed}, of {touched} it touched",
+                fault.name
+            ),
+            None => println!("UNSEEN {}: in {touched} that it touched", fault.name),
+        }
+    }
+    let caught = hunt.iter().filter(|hunted| hunted.caught.is_some()).count();
+    println!("{caught} of {} faults are seen", hunt.len());
+    assert!(
+        hunt.len() >= 20 && caught * 20 >= hunt.len() * 19,
+        "{caught} of {}",
+        hunt.len()
+    );
 }

@@ -102,6 +102,15 @@ impl Session {
         self
     }
 
+    /// The same session with one more rule, which sees plans last, after they were cut and checked.
+    #[must_use]
+    pub fn with_rule(self, rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
+        let builder = SessionStateBuilder::new_from_existing(self.state);
+        Self {
+            state: builder.with_physical_optimizer_rule(rule).build(),
+        }
+    }
+
     /// The optimized logical plan.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::common::{Result as PlanResult, exec_err};
 use datafusion::logical_expr::TableSource;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use engine::{
     Channels, LocalScan, LocalTables, QueryStats, Session, SessionConfig, ShardRef, ShardTable,
@@ -19,9 +20,11 @@ use tonic::transport::Channel;
 use url::Url;
 use uuid::Uuid;
 
+use crate::mutation::Stale;
 use crate::{Deal, Rows, TestTable};
 
-/// A cluster whose shards hold test tables in memory.
+/// A cluster whose shards hold test tables in memory. Cheap to clone.
+#[derive(Clone)]
 pub struct Cluster {
     session: Session,
     tables: BTreeMap<String, Arc<Table>>,
@@ -32,19 +35,35 @@ pub struct Cluster {
 impl Cluster {
     /// Deals the rows of some tables over shards that each compute with `partitions` partitions.
     pub fn new(tables: &[TestTable], shards: usize, partitions: usize, deal: Deal) -> Self {
-        let mut memories: Vec<Memory> = (0..shards).map(|_| Memory::default()).collect();
-        for table in tables {
-            let dealt = deal.deal(&table.stored(), shards);
-            for (memory, rows) in memories.iter_mut().zip(dealt) {
-                memory.tables.insert(table.table.name.clone(), rows);
-            }
-        }
-        let shards = memories.into_iter().enumerate().map(|(index, memory)| {
-            let tables = Arc::new(memory) as Arc<dyn LocalTables>;
-            (format!("shard-{index}"), tables)
-        });
+        let shards = Memory::dealt(tables, shards, deal);
+        let shards = shards
+            .into_iter()
+            .map(|shard| Arc::new(shard) as Arc<dyn LocalTables>);
         let tables = tables.iter().map(|table| Arc::clone(&table.table));
-        Self::over(tables.collect(), shards.collect(), partitions)
+        Self::over(tables.collect(), named(shards), partitions)
+    }
+
+    /// The same cluster, whose shards show a query fewer rows of a table at the second look.
+    pub(crate) fn stale(
+        tables: &[TestTable],
+        shards: usize,
+        partitions: usize,
+        deal: Deal,
+    ) -> Self {
+        let shards = Memory::dealt(tables, shards, deal);
+        let shards = shards
+            .into_iter()
+            .map(|shard| Arc::new(Stale::new(shard)) as Arc<dyn LocalTables>);
+        let tables = tables.iter().map(|table| Arc::clone(&table.table));
+        Self::over(tables.collect(), named(shards), partitions)
+    }
+
+    /// The same cluster with one more rule for its plans.
+    pub(crate) fn with_rule(&self, rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Self {
+        Self {
+            session: self.session.clone().with_rule(rule),
+            ..self.clone()
+        }
     }
 
     /// A cluster over shards that hold the tables already, each by its workspace.
@@ -155,6 +174,30 @@ impl Host for Sharded<'_> {
 #[derive(Default)]
 struct Memory {
     tables: HashMap<String, RecordBatch>,
+}
+
+impl Memory {
+    /// The shards that some tables are dealt to.
+    fn dealt(tables: &[TestTable], shards: usize, deal: Deal) -> Vec<Self> {
+        let mut memories: Vec<Self> = (0..shards).map(|_| Self::default()).collect();
+        for table in tables {
+            let dealt = deal.deal(&table.stored(), shards);
+            for (memory, rows) in memories.iter_mut().zip(dealt) {
+                memory.tables.insert(table.table.name.clone(), rows);
+            }
+        }
+        memories
+    }
+}
+
+/// Shards with names for their workspaces.
+fn named(
+    shards: impl Iterator<Item = Arc<dyn LocalTables>>,
+) -> Vec<(String, Arc<dyn LocalTables>)> {
+    let named = shards
+        .enumerate()
+        .map(|(index, shard)| (format!("shard-{index}"), shard));
+    named.collect()
 }
 
 impl LocalTables for Memory {

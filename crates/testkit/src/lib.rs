@@ -8,6 +8,7 @@
 pub mod case;
 pub mod cluster;
 pub mod deal;
+pub mod mutation;
 pub mod node;
 pub mod oracle;
 pub mod random;

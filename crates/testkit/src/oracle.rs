@@ -5,10 +5,13 @@
 //! Apart from that, a predicate must split rows in three: those for which it is true, those for
 //! which its negation is, and those for which it is null.
 
+use std::sync::Arc;
+
 use kql::Type;
 use plan::QueryContext;
 use proto::failure::{Code, Failure};
 
+use crate::mutation::{Change, Mutation, Plant, Watch};
 use crate::random::{self, Asked, Expect, Field, Random, Same, World};
 use crate::reference::{self, Unknown, Value};
 use crate::rows::{missing, same_row, same_set};
@@ -75,7 +78,7 @@ impl Oracle {
     /// What is wrong with the answers, and how to see it again.
     pub async fn check(&self, seed: u64) -> Result<Outcome, String> {
         let asked = self.asked(seed);
-        let outcome = match self.answers(&asked).await {
+        let outcome = match self.answers(&asked, &self.cluster).await {
             Ok(Answers::Both(one, many)) => self.judge(&asked, &one, &many).await,
             Ok(Answers::Refused(why)) => return Ok(Outcome::Refused(why)),
             Err(problem) => Err(problem),
@@ -112,6 +115,50 @@ impl Oracle {
         let rows = one.batch.num_rows();
         let unknown = self.reference(asked, one)?;
         Ok(Outcome::Ran { rows, unknown })
+    }
+
+    /// Which of some faults show in the answer to the query of a seed. `None` means that the fault
+    /// does not touch the query, or that it failed.
+    pub async fn notices(&self, seed: u64, faults: &[Mutation]) -> Vec<Option<bool>> {
+        let nothing = vec![None; faults.len()];
+        let asked = self.asked(seed);
+        let watch = Arc::new(Watch::default());
+        let watched = self.cluster.with_rule(Arc::clone(&watch) as Arc<_>);
+        let Ok(Answers::Both(one, many)) = self.answers(&asked, &watched).await else {
+            return nothing;
+        };
+        if self.judge(&asked, &one, &many).await.is_err() {
+            return nothing;
+        }
+        let mut found = Vec::with_capacity(faults.len());
+        for fault in faults {
+            let faulty = match fault.change {
+                Change::Snapshot => self.stale(),
+                _ if watch.fits(*fault) => {
+                    self.cluster.with_rule(Arc::new(Plant { mutation: *fault }))
+                }
+                _ => {
+                    found.push(None);
+                    continue;
+                }
+            };
+            let answer = faulty.ask(&asked.text, &CONTEXT).await;
+            found.push(match answer {
+                Ok(wrong) => Some(self.judge(&asked, &one, &wrong).await.is_err()),
+                Err(_) => None,
+            });
+        }
+        found
+    }
+
+    fn stale(&self) -> Cluster {
+        let World {
+            shards,
+            partitions,
+            deal,
+            ..
+        } = self.world;
+        Cluster::stale(&self.world.tables(), shards, partitions, deal)
     }
 
     /// Holds an answer to that of the reference evaluator; tells what that
@@ -156,9 +203,9 @@ impl Oracle {
         ))
     }
 
-    async fn answers(&self, asked: &Asked) -> Result<Answers, String> {
+    async fn answers(&self, asked: &Asked, cluster: &Cluster) -> Result<Answers, String> {
         let one = self.node.ask(&asked.text, &CONTEXT).await;
-        let many = self.cluster.ask(&asked.text, &CONTEXT).await;
+        let many = cluster.ask(&asked.text, &CONTEXT).await;
         match (one, many) {
             (Ok(one), Ok(many)) => Ok(Answers::Both(one, many)),
             (Err(one), Err(many)) if one.code == many.code => match one.code {

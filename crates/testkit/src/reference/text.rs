@@ -22,7 +22,8 @@ fn has(text: &str, needle: &str, starts: bool, ends: bool) -> Known<bool> {
         let after = text[at + needle.len()..].chars().next();
         let first = needle.chars().next();
         let last = needle.chars().next_back();
-        !(starts && word(before) && word(first)) && !(ends && word(after) && word(last))
+        let (within, beyond) = (word(before) && word(first), word(after) && word(last));
+        !(starts && within || ends && beyond)
     }))
 }
 
