@@ -1,8 +1,13 @@
 //! Sharding never changes an answer.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use testkit::case;
+use arrow::array::{Int64Array, RecordBatch};
+use arrow::datatypes::Schema;
+use kql::Type;
+use plan::QueryContext;
+use testkit::{Cluster, Deal, Node, TestTable, case};
 
 fn case_files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases");
@@ -43,4 +48,29 @@ async fn every_case_answers_the_same_wherever_its_rows_lie() {
         "{total} of {count} cases:\n{}",
         problems.join("\n\n")
     );
+}
+
+/// Each leg has one origin, by which rows of different legs must still be compared.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_top_rows_of_a_union_are_those_by_all_keys() {
+    let table = |name: &str, first: i64| {
+        let ids = Int64Array::from_iter_values(first..first + 10);
+        let schema = Schema::new(vec![schema::arrow::field("id", Type::Long)]);
+        let rows = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(ids)]).unwrap();
+        TestTable::new(name, &[("id".to_owned(), Type::Long)], &rows)
+    };
+    let tables = [table("A", 0), table("B", 100)];
+    let query = "union withsource=Origin B, A | sort by Origin asc, id desc | take 2";
+    let context = QueryContext {
+        now: 0,
+        timespan: None,
+    };
+    let expected = [["\"A\"", "9"], ["\"A\"", "8"]];
+    let one = Node::new(&tables).ask(query, &context).await.unwrap();
+    assert_eq!(one.cells(), expected);
+    for shards in 1..4 {
+        let cluster = Cluster::new(&tables, shards, 1, Deal::Even);
+        let many = cluster.ask(query, &context).await.unwrap();
+        assert_eq!(many.cells(), expected, "{shards} shards");
+    }
 }

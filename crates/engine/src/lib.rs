@@ -14,6 +14,7 @@ mod codec;
 pub mod session;
 mod shard_scan;
 pub mod stats;
+mod whole_sort_keys;
 pub mod worker;
 
 pub use boundaries::{PlaceBoundaries, is_distributed};

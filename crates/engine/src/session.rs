@@ -27,6 +27,7 @@ use crate::channel::{Channels, MeteredChannels};
 use crate::codec::LeafCodec;
 use crate::shard_scan::{ShardScanExec, as_node};
 use crate::stats::QueryStats;
+use crate::whole_sort_keys::WholeSortKeys;
 
 /// How plans are made.
 #[derive(Clone, Debug)]
@@ -74,7 +75,8 @@ impl Session {
         // The leaf shows its partitions already; spreading rows over more of them gains nothing.
         optimizer.enable_round_robin_repartition = false;
         let mut rules = PhysicalOptimizer::new().rules;
-        rules.push(Arc::new(PlaceBoundaries) as Arc<dyn PhysicalOptimizerRule + Send + Sync>);
+        rules.push(Arc::new(WholeSortKeys) as Arc<dyn PhysicalOptimizerRule + Send + Sync>);
+        rules.push(Arc::new(PlaceBoundaries));
         rules.push(Arc::new(SanityCheckPlan::new()));
         let mut state = SessionStateBuilder::new()
             .with_default_features()
