@@ -70,6 +70,10 @@ pub const MUTATIONS: &[Mutation] = &[
     sent("the rows of a shard are dropped", Tamper::DropShard),
     sent("the rows of a shard come twice", Tamper::DoubleShard),
     sent("the last row of a batch is dropped", Tamper::DropLastRow),
+    sent(
+        "only the first partition of a shard is read",
+        Tamper::FirstPartition,
+    ),
     sent("the group of null is lost", Tamper::DropNullGroup),
     sent(
         "partial counts are counted, not added",
@@ -89,10 +93,6 @@ pub const MUTATIONS: &[Mutation] = &[
     above(
         "groups of one key meet in different places",
         nodes::scattered_groups,
-    ),
-    above(
-        "the sides of a join are spread differently",
-        nodes::scattered_join,
     ),
     above(
         "a join sees one shard of its left side",

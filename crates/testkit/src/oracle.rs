@@ -124,7 +124,15 @@ impl Oracle {
         let asked = self.asked(seed);
         let watch = Arc::new(Watch::default());
         let watched = self.cluster.with_rule(Arc::clone(&watch) as Arc<_>);
-        let Ok(Answers::Both(one, many)) = self.answers(&asked, &watched).await else {
+        let planned = watched.plan(&asked.text, &CONTEXT).await;
+        let touched = |fault: &Mutation| match fault.change {
+            Change::Snapshot => true,
+            _ => watch.fits(*fault),
+        };
+        if planned.is_err() || !faults.iter().any(touched) {
+            return nothing;
+        }
+        let Ok(Answers::Both(one, many)) = self.answers(&asked, &self.cluster).await else {
             return nothing;
         };
         if self.judge(&asked, &one, &many).await.is_err() {
@@ -134,9 +142,7 @@ impl Oracle {
         for fault in faults {
             let faulty = match fault.change {
                 Change::Snapshot => self.stale(),
-                _ if watch.fits(*fault) => {
-                    self.cluster.with_rule(Arc::new(Plant { mutation: *fault }))
-                }
+                _ if touched(fault) => self.cluster.with_rule(Arc::new(Plant { mutation: *fault })),
                 _ => {
                     found.push(None);
                     continue;
@@ -267,7 +273,7 @@ impl Oracle {
             Some((prelude, rest)) => (format!("{prelude};\n"), rest),
             None => (String::new(), rows.as_str()),
         };
-        let ask = async |text: String| match self.cluster.ask(&text, &CONTEXT).await {
+        let ask = async |text: String| match self.node.ask(&text, &CONTEXT).await {
             Ok(rows) => Ok(rows.batch.num_rows()),
             Err(failure) => Err(said(&failure)),
         };

@@ -84,38 +84,22 @@ pub(super) fn partial_distinct(plan: &Plan) -> Changed {
     Ok(distinct.map(|aggregate| Arc::clone(aggregate.input())))
 }
 
-/// The node over children that are no longer spread by their keys.
-fn scattered(plan: &Plan, which: usize) -> Changed {
-    let mut children: Vec<Plan> = plan.children().into_iter().cloned().collect();
-    let Some(spread) = children
-        .get(which)
-        .and_then(|c| c.downcast_ref::<RepartitionExec>())
-    else {
+pub(super) fn scattered_groups(plan: &Plan) -> Changed {
+    let Some(aggregate) = final_aggregate(plan) else {
+        return Ok(None);
+    };
+    let Some(spread) = aggregate.input().downcast_ref::<RepartitionExec>() else {
         return Ok(None);
     };
     let Partitioning::Hash(_, count) = spread.partitioning() else {
         return Ok(None);
     };
     let in_turn = Partitioning::RoundRobinBatch(*count);
-    children[which] = Arc::new(RepartitionExec::try_new(
-        Arc::clone(spread.input()),
-        in_turn,
-    )?);
-    Ok(Some(with_children(Arc::clone(plan), children)?))
-}
-
-pub(super) fn scattered_groups(plan: &Plan) -> Changed {
-    match final_aggregate(plan) {
-        Some(_) => scattered(plan, 0),
-        None => Ok(None),
-    }
-}
-
-pub(super) fn scattered_join(plan: &Plan) -> Changed {
-    match plan.downcast_ref::<HashJoinExec>() {
-        Some(_) => scattered(plan, 0),
-        None => Ok(None),
-    }
+    let spread = RepartitionExec::try_new(Arc::clone(spread.input()), in_turn)?;
+    Ok(Some(with_children(
+        Arc::clone(plan),
+        vec![Arc::new(spread)],
+    )?))
 }
 
 pub(super) fn join_of_one_shard(plan: &Plan) -> Changed {

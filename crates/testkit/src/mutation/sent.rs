@@ -25,6 +25,7 @@ pub(crate) enum Tamper {
     DropShard,
     DoubleShard,
     DropLastRow,
+    FirstPartition,
     DropNullGroup,
     CountOfCounts,
     SumForCount,
@@ -86,7 +87,11 @@ impl Tamper {
     /// Whether it does anything to rows of that kind.
     pub(crate) fn fits(self, sent: &Sent) -> bool {
         match self {
-            Self::DropShard | Self::DoubleShard | Self::DropLastRow | Self::OneShard => true,
+            Self::DropShard
+            | Self::DoubleShard
+            | Self::DropLastRow
+            | Self::FirstPartition
+            | Self::OneShard => true,
             Self::DropNullGroup => sent.groups.is_some_and(|groups| groups > 0),
             Self::CountOfCounts => !sent.counts.is_empty(),
             Self::SumForCount => !sent.counts.is_empty() && !sent.sums.is_empty(),
@@ -102,6 +107,7 @@ impl Tamper {
                 Ok(concat_batches(&batch.schema(), [batch, batch])?)
             }
             Self::OneShard if partition >= sent.local => Ok(batch.slice(0, 0)),
+            Self::FirstPartition if partition % sent.local != 0 => Ok(batch.slice(0, 0)),
             Self::DropLastRow => Ok(batch.slice(0, rows.saturating_sub(1))),
             Self::DropNullGroup => {
                 let key = batch.column(0);

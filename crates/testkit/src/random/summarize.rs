@@ -14,9 +14,15 @@ pub(super) fn summarize(random: &mut Random, flow: &mut Flow) {
     for number in 1..=1 + random.below(3) {
         // A name that is no column's, so that it is no group's either.
         let name = flow.fresh(["", "a", "b", "c"][number]);
-        let (text, field) = aggregate(random, flow, &name);
+        let (text, fields) = aggregate(random, flow, &name);
+        if fields
+            .iter()
+            .any(|field| outputs.iter().any(|known| known.name == field.name))
+        {
+            continue;
+        }
         parts.push(text);
-        outputs.extend(field);
+        outputs.extend(fields);
     }
     let mut text = format!("summarize {}", parts.join(", "));
     if !groups.is_empty() {
@@ -159,7 +165,24 @@ fn spread(random: &mut Random, flow: &Flow, name: &str) -> (String, Vec<Field>) 
     let near = |name: &str| Field::computed(name, Type::Real).same(Same::Near);
     if random.chance(50) {
         let base = random.pick(&["stdev", "stdevp", "variance", "variancep"]);
+        if !base.ends_with('p') && random.chance(30) {
+            let text = format!("{name} = {base}if({value}, {})", predicate(random, flow, 1));
+            return (text, vec![near(name)]);
+        }
         return (format!("{name} = {base}({value})"), vec![near(name)]);
+    }
+    if random.chance(20)
+        && let Some(field) = flow.column(random, |field| field.tame && field.ty == Type::Long)
+    {
+        // Several percentiles name their columns themselves.
+        let columns = ["20", "80"].map(|p| format!("percentile_{}_{p}", field.name));
+        let text = format!("percentiles({}, 20, 80)", field.name);
+        return (
+            text,
+            columns
+                .map(|name| Field::computed(&name, Type::Long))
+                .into(),
+        );
     }
     let fits = |field: &Field| matches!(field.ty, Type::Long | Type::Datetime | Type::Timespan);
     let p = random.pick(&["0", "10", "50", "90", "100"]);
@@ -205,6 +228,7 @@ fn list(random: &mut Random, flow: &Flow, name: &str) -> (String, Vec<Field>) {
                 vec![field],
             );
         }
+        4 if column.ty != Type::Dynamic => format!("{name} = make_list_with_nulls({value})"),
         _ => format!("{name} = make_list({value})"),
     };
     (text, vec![field])

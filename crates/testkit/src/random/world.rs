@@ -105,7 +105,8 @@ impl World {
         };
         Self {
             sources,
-            shards: 1 + random.below(8),
+            // Up to eight, more often few.
+            shards: 1 + random.below(8).min(random.below(8)),
             partitions: 1 + random.below(2),
             deal,
         }
