@@ -26,6 +26,8 @@ pub(crate) struct Groups<'r> {
     pub(crate) input: &'r Relation,
     /// The groups' columns.
     pub(crate) keys: Vec<Column>,
+    /// What the rows are grouped by.
+    pub(crate) by: Vec<Expr>,
     /// The DataFusion aggregates, each under the name of its field.
     parts: RefCell<Vec<(String, Expr)>>,
     /// Which rows count for the aggregates bound at present; all, if nothing is said.
@@ -37,6 +39,7 @@ impl<'r> Groups<'r> {
         Self {
             input,
             keys,
+            by: Vec::new(),
             parts: RefCell::default(),
             only: RefCell::default(),
         }

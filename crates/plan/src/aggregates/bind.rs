@@ -133,7 +133,12 @@ impl Binder<'_> {
                 return Err(error(Code::Arity, span, "`count` takes no arguments"));
             }
             "count" | "cnt" => {
-                args.clear();
+                // Of old, `count` takes the predicate of `countif`; of other values it counts all,
+                // nulls among them.
+                if name == "count" && !args.is_empty() {
+                    let (value, _) = args.remove(0);
+                    compute.filter = (value.ty == Type::Bool).then_some(value.expr);
+                }
                 compute.count()
             }
             _ if args.is_empty() => {
@@ -216,7 +221,7 @@ impl Binder<'_> {
             let message = format!("a {} has no order", key_value.ty);
             return Err(error_with_hint(Code::Type, key.expr.span, message, hint));
         }
-        let key_name = names::implicit(&key.expr);
+        let key_name = argument_name(key)?;
         let extreme = if largest { "max" } else { "min" };
         let stem = key_name.as_deref().unwrap_or_default();
         // The aggregates of old name their columns after the extreme and the key.
@@ -226,14 +231,13 @@ impl Binder<'_> {
             _ => format!("{extreme}_{stem}"),
         };
         let mut columns = vec![(Some(key_column), key_value.clone())];
-        let picked = self.picked_columns(values, scope, groups, key_name.as_deref())?;
-        for (index, (name, value)) in picked.into_iter().enumerate() {
-            let name = match name {
+        for picked in self.picked_columns(values, scope, groups, Some(&key_value))? {
+            let name = match picked.name {
                 Some(name) if !is_old => name,
                 Some(name) => format!("{extreme}_{stem}_{name}"),
-                None => format!("{extreme}_{stem}_arg{}", index + 1),
+                None => format!("{extreme}_{stem}_arg{}", picked.argument + 1),
             };
-            columns.push((Some(name), value));
+            columns.push((Some(name), picked.value));
         }
         let mut compute = Compute {
             binder: self,
@@ -276,50 +280,72 @@ impl Binder<'_> {
         if args.is_empty() {
             return Err(error(Code::Arity, span, format!("`{name}` takes a value")));
         }
-        let mut columns = self.picked_columns(args, scope, groups, None)?;
-        let is_single = columns.len() == 1;
-        for (index, (column, _)) in columns.iter_mut().enumerate() {
-            let own = column.take();
-            *column = match (name, own) {
+        let picked = self.picked_columns(args, scope, groups, None)?;
+        let is_single = picked.len() == 1;
+        let columns = picked.into_iter().map(|picked| {
+            let argument = picked.argument;
+            let column = match (name, picked.name) {
                 ("any" | "anyif", None) if is_single => Some(format!("{name}_")),
-                ("any" | "anyif", None) => Some(format!("{name}_arg{index}")),
+                ("any" | "anyif", None) => Some(format!("{name}_arg{argument}")),
                 ("any" | "anyif", Some(own)) => Some(format!("{name}_{own}")),
-                ("take_any", None) => Some(format!("any_arg{index}")),
+                ("take_any", None) => Some(format!("any_arg{argument}")),
                 (_, own) => own,
             };
-        }
+            (column, picked.value)
+        });
+        let columns: Vec<(Option<String>, Typed)> = columns.collect();
+        // Of a single column, a value is taken that is there rather than none.
+        // https://learn.microsoft.com/kusto/query/take-any-aggregation-function
+        let key = match columns.as_slice() {
+            [(_, value)] => Some((is_there(value), true)),
+            _ => None,
+        };
         let mut compute = Compute {
             binder: self,
             groups,
             filter,
             span,
         };
-        let picked = compute.pick(None, columns.iter().map(|(_, v)| v.clone()).collect())?;
+        let picked = compute.pick(key, columns.iter().map(|(_, v)| v.clone()).collect())?;
         Ok(named(columns, picked))
     }
 
-    /// Columns to pick; `*` stands for all that are neither groups nor the key.
+    /// Columns to pick. `*` stands for all that are neither groups nor given already, and beside it
+    /// no column is given twice.
     fn picked_columns<'q>(
         &mut self,
         args: &'q [ast::NamedExpr],
         scope: &Scope<'q>,
         groups: &Groups<'_>,
-        key: Option<&str>,
-    ) -> Result<Vec<(Option<String>, Typed)>> {
+        key: Option<&Typed>,
+    ) -> Result<Vec<Picked>> {
         let input: &Relation = groups.input;
+        let is_star = |arg: &ast::NamedExpr| matches!(arg.expr.kind, ExprKind::Star);
+        let has_star = args.iter().any(is_star);
+        let mut given: Vec<Expr> = groups.by.clone();
+        given.extend(key.map(|key| key.expr.clone()));
         let mut columns = Vec::new();
-        for arg in args {
-            if !matches!(arg.expr.kind, ExprKind::Star) {
+        for (argument, arg) in args.iter().enumerate() {
+            let values = if is_star(arg) {
+                let all = input.visible();
+                all.map(|column| (Some(column.name.clone()), column.value()))
+                    .collect()
+            } else {
                 let value = self.scalar(&arg.expr, scope, Row::of(input))?;
-                columns.push((names::implicit(&arg.expr), value));
-                continue;
-            }
-            for column in input.visible() {
-                let is_group = groups.keys.iter().any(|group| group.name == column.name);
-                if !is_group && key != Some(&*column.name) {
-                    let value = column.value();
-                    columns.push((Some(column.name.clone()), value));
+                vec![(argument_name(arg)?, value)]
+            };
+            for (name, value) in values {
+                if matches!(value.expr, Expr::Column(_)) {
+                    if has_star && given.contains(&value.expr) {
+                        continue;
+                    }
+                    given.push(value.expr.clone());
                 }
+                columns.push(Picked {
+                    name,
+                    argument,
+                    value,
+                });
             }
         }
         Ok(columns)
@@ -372,6 +398,37 @@ impl Compute<'_, '_, '_> {
             _ => Err(unsupported(self.span, format!("the aggregate `{name}`"))),
         }
     }
+}
+
+/// A column that `arg_max` and the like pick.
+struct Picked {
+    name: Option<String>,
+    /// Which of the arguments to pick it is.
+    argument: usize,
+    value: Typed,
+}
+
+/// The name that an argument gives its column: the one that is said, or its own.
+fn argument_name(arg: &ast::NamedExpr) -> Result<Option<String>> {
+    match &arg.names {
+        ast::Names::None => Ok(names::implicit(&arg.expr)),
+        ast::Names::One(name) => Ok(Some(name.text.clone())),
+        ast::Names::Many(_) => Err(error(
+            Code::Semantic,
+            arg.span(),
+            "an argument has one name",
+        )),
+    }
+}
+
+/// Whether a value is neither null nor empty.
+fn is_there(value: &Typed) -> Typed {
+    let expr = value.expr.clone();
+    let expr = match value.ty {
+        Type::String => expr.not_eq(Typed::string("").expr),
+        _ => expr.is_not_null(),
+    };
+    Typed::new(expr, Type::Bool)
 }
 
 fn named(columns: Vec<(Option<String>, Typed)>, values: Vec<Typed>) -> Vec<AggregateOutput> {

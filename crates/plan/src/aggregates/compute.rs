@@ -8,6 +8,7 @@ use datafusion_expr::{AggregateUDF, Expr, cast, lit, when};
 use datafusion_functions_aggregate::{count, min_max, stddev, sum, variance};
 use functions::aggregate::{aggregates, picked_field};
 use functions::scalar::internal;
+use functions::time::NANOS_PER_SECOND;
 use kql::{Code, Span, Type};
 use schema::arrow::data_type;
 
@@ -55,6 +56,9 @@ impl Compute<'_, '_, '_> {
 
     /// A sum of nothing is 0, and sums of longs wrap.
     pub(super) fn sum(&mut self, value: Typed) -> Result<Typed> {
+        if value.ty == Type::Timespan {
+            return self.sum_timespan(value.expr);
+        }
         let (part, ty) = self.sum_part(value, "sum")?;
         let zero = match ty {
             Type::Real => lit(0.0_f64),
@@ -68,13 +72,25 @@ impl Compute<'_, '_, '_> {
         let total = when(part.clone().is_null(), zero)
             .otherwise(part)
             .at(self.span)?;
-        Ok(match ty {
-            Type::Timespan => Typed::new(cast(total, data_type(ty)), ty),
-            ty => Typed::new(total, ty),
-        })
+        Ok(Typed::new(total, ty))
     }
 
-    /// The sum as DataFusion gives it, of timespans in nanoseconds, and the type of KQL's.
+    /// The sum of timespans, which fails where it is longer than a timespan.
+    fn sum_timespan(&mut self, value: Expr) -> Result<Typed> {
+        let ty = Type::Timespan;
+        let (seconds, rest) = self.sums_of_nanos(value);
+        let second = Typed::timespan(Some(NANOS_PER_SECOND));
+        let seconds = vec![second, Typed::new(seconds, Type::Long)];
+        let whole = self.binder.invoke("__multiply", seconds, self.span)?;
+        let rest = Typed::new(cast(rest, data_type(ty)), ty);
+        let total = self.binder.invoke("__add", vec![whole, rest], self.span)?;
+        let total = when(total.expr.clone().is_null(), Typed::timespan(Some(0)).expr)
+            .otherwise(total.expr)
+            .at(self.span)?;
+        Ok(Typed::new(total, ty))
+    }
+
+    /// The sum as DataFusion gives it, and the type of KQL's.
     fn sum_part(&mut self, value: Typed, what: &str) -> Result<(Expr, Type)> {
         let value = match value.ty {
             Type::Dynamic => self.binder.convert(value, Type::Real, self.span)?,
@@ -84,7 +100,6 @@ impl Compute<'_, '_, '_> {
         };
         let (expr, ty) = match value.ty {
             Type::Long | Type::Real | Type::Decimal => (value.expr, value.ty),
-            Type::Timespan => (cast(value.expr, data_type(Type::Long)), Type::Timespan),
             ty => return Err(self.refuse(what, ty)),
         };
         let part = self.part(sum::sum_udaf(), vec![expr], false);
@@ -99,21 +114,14 @@ impl Compute<'_, '_, '_> {
 
     /// An average of nothing is not a number; of times it is null.
     pub(super) fn avg(&mut self, value: Typed) -> Result<Typed> {
-        if value.ty == Type::Datetime {
-            return self.mean_datetime(value.expr);
+        if matches!(value.ty, Type::Datetime | Type::Timespan) {
+            return self.mean_time(value);
         }
         let counted = value.expr.clone();
         let (total, ty) = self.sum_part(value, "avg")?;
         let count = self.count_of(counted);
         let real = data_type(Type::Real);
         Ok(match ty {
-            Type::Timespan => {
-                let zero = ScalarValue::Int64(Some(0));
-                let mean = when(count.clone().eq(lit(zero)), lit(ScalarValue::Int64(None)))
-                    .otherwise(total / count)
-                    .at(self.span)?;
-                Typed::new(cast(mean, data_type(ty)), ty)
-            }
             Type::Decimal => {
                 let count =
                     self.binder
@@ -135,22 +143,27 @@ impl Compute<'_, '_, '_> {
         })
     }
 
-    /// The mean of datetimes. Their nanoseconds have no sum that fits a long; those of whole seconds
-    /// and of the rest do.
-    fn mean_datetime(&mut self, value: Expr) -> Result<Typed> {
-        let second = || lit(1_000_000_000_i64);
-        let count = self.count_of(value.clone());
-        let nanos = cast(value, data_type(Type::Long));
-        let sum = |part: Expr| self.part(sum::sum_udaf(), vec![part], false);
-        let seconds = sum(nanos.clone() / second());
-        let rest = sum(nanos % second());
+    /// The mean of datetimes or timespans.
+    fn mean_time(&mut self, value: Typed) -> Result<Typed> {
+        let second = || lit(NANOS_PER_SECOND);
+        let count = self.count_of(value.expr.clone());
+        let (seconds, rest) = self.sums_of_nanos(value.expr);
         let whole = seconds.clone() / count.clone() * second();
         let rest = (seconds % count.clone() * second() + rest) / count.clone();
         let mean = when(count.eq(lit(0_i64)), lit(ScalarValue::Int64(None)))
             .otherwise(whole + rest)
             .at(self.span)?;
-        let ty = Type::Datetime;
-        Ok(Typed::new(cast(mean, data_type(ty)), ty))
+        Ok(Typed::new(cast(mean, data_type(value.ty)), value.ty))
+    }
+
+    /// The sum of whole seconds and that of the rest in nanoseconds: the sum of all nanoseconds need
+    /// not fit a long.
+    fn sums_of_nanos(&mut self, value: Expr) -> (Expr, Expr) {
+        let nanos = cast(value, data_type(Type::Long));
+        let sum = |part: Expr| self.part(sum::sum_udaf(), vec![part], false);
+        let seconds = sum(nanos.clone() / lit(NANOS_PER_SECOND));
+        let rest = sum(nanos % lit(NANOS_PER_SECOND));
+        (seconds, rest)
     }
 
     /// The least or greatest value; what is not a number is both.

@@ -39,7 +39,8 @@ pub(crate) fn bind<'q>(
         scope,
         &mut names,
     )?;
-    let groups = Groups::new(&input, key_columns(&input, &keys));
+    let mut groups = Groups::new(&input, key_columns(&input, &keys));
+    groups.by = keys.iter().map(|(_, value)| value.expr.clone()).collect();
     let mut outputs = Vec::new();
     for aggregate in &summarize.aggregates {
         aggregate_outputs(binder, aggregate, scope, &groups, &mut names, &mut outputs)?;
