@@ -25,6 +25,7 @@ use datafusion_distributed::{
 use crate::boundaries::{PlaceBoundaries, is_distributed};
 use crate::channel::{Channels, MeteredChannels};
 use crate::codec::LeafCodec;
+use crate::metered::MeterWindows;
 use crate::shard_scan::{ShardScanExec, as_node};
 use crate::stats::QueryStats;
 use crate::whole_sort_keys::WholeSortKeys;
@@ -76,6 +77,7 @@ impl Session {
         optimizer.enable_round_robin_repartition = false;
         let mut rules = PhysicalOptimizer::new().rules;
         rules.push(Arc::new(WholeSortKeys) as Arc<dyn PhysicalOptimizerRule + Send + Sync>);
+        rules.push(Arc::new(MeterWindows));
         rules.push(Arc::new(PlaceBoundaries));
         rules.push(Arc::new(SanityCheckPlan::new()));
         let mut state = SessionStateBuilder::new()
