@@ -50,27 +50,44 @@ async fn every_case_answers_the_same_wherever_its_rows_lie() {
     );
 }
 
-/// Each leg has one origin, by which rows of different legs must still be compared.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_top_rows_of_a_union_are_those_by_all_keys() {
-    let table = |name: &str, first: i64| {
-        let ids = Int64Array::from_iter_values(first..first + 10);
-        let schema = Schema::new(vec![schema::arrow::field("id", Type::Long)]);
-        let rows = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(ids)]).unwrap();
-        TestTable::new(name, &[("id".to_owned(), Type::Long)], &rows)
-    };
-    let tables = [table("A", 0), table("B", 100)];
-    let query = "union withsource=Origin B, A | sort by Origin asc, id desc | take 2";
+/// A table of ids from `first` on.
+fn ids(name: &str, first: i64) -> TestTable {
+    let ids = Int64Array::from_iter_values(first..first + 10);
+    let schema = Schema::new(vec![schema::arrow::field("id", Type::Long)]);
+    let rows = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(ids)]).unwrap();
+    TestTable::new(name, &[("id".to_owned(), Type::Long)], &rows)
+}
+
+/// Asks one node and clusters, which must all answer with these rows.
+async fn check(tables: &[TestTable], query: &str, expected: &[&[&str]]) {
     let context = QueryContext {
         now: 0,
         timespan: None,
     };
-    let expected = [["\"A\"", "9"], ["\"A\"", "8"]];
-    let one = Node::new(&tables).ask(query, &context).await.unwrap();
+    let one = Node::new(tables).ask(query, &context).await.unwrap();
     assert_eq!(one.cells(), expected);
     for shards in 1..4 {
-        let cluster = Cluster::new(&tables, shards, 1, Deal::Even);
+        let cluster = Cluster::new(tables, shards, 1, Deal::Even);
         let many = cluster.ask(query, &context).await.unwrap();
         assert_eq!(many.cells(), expected, "{shards} shards");
     }
+}
+
+/// Each leg has one origin, by which rows of different legs must still be compared.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_top_rows_of_a_union_are_those_by_all_keys() {
+    let tables = [ids("A", 0), ids("B", 100)];
+    let query = "union withsource=Origin B, A | sort by Origin asc, id desc | take 2";
+    check(&tables, query, &[&["\"A\"", "9"], &["\"A\"", "8"]]).await;
+}
+
+/// The sides of a join are not cut to as many rows as are taken of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_above_a_join_does_not_cut_its_sides() {
+    let tables = [ids("A", 0), ids("B", 0)];
+    let query = "A | where id > 6 | join kind=leftouter B on id | take 3 | summarize sum(id1 - id)";
+    check(&tables, query, &[&["0"]]).await;
+    let query =
+        "A | where id > 6 | join kind=leftouter B on id | take 3 | summarize countif(isnull(id1))";
+    check(&tables, query, &[&["0"]]).await;
 }

@@ -16,10 +16,11 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::FilterExec;
-use datafusion::physical_plan::limit::LocalLimitExec;
+use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{
@@ -103,11 +104,28 @@ fn place(plan: Arc<dyn ExecutionPlan>) -> Result<(Arc<dyn ExecutionPlan>, bool)>
         let children = placed.into_iter().map(|(child, _)| child).collect();
         return Ok((with_children(plan, children)?, true));
     }
+    let guarded = plan.fetch().is_some() && !is_limit(&plan);
     let children = placed
         .into_iter()
-        .map(|(child, local)| if local { boundary(child) } else { Ok(child) })
+        .map(|(child, local)| match local {
+            true if guarded => Ok(Arc::new(CooperativeExec::new(boundary(child)?)) as _),
+            true => boundary(child),
+            false => Ok(child),
+        })
         .collect::<Result<Vec<_>>>()?;
     Ok((with_children(plan, children)?, false))
+}
+
+/// Whether the first rows of each input are enough for the rows that a node gives.
+///
+/// `datafusion-distributed` takes that for granted of every node with a `fetch` right above a
+/// boundary, and would cut the sides of a join to as many rows as the join is to give. A node between
+/// the two keeps it from that.
+fn is_limit(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    as_node::<CoalescePartitionsExec>(plan).is_some()
+        || as_node::<SortPreservingMergeExec>(plan).is_some()
+        || as_node::<GlobalLimitExec>(plan).is_some()
+        || as_node::<LocalLimitExec>(plan).is_some()
 }
 
 fn with_children(
