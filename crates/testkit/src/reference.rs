@@ -11,6 +11,7 @@ mod convert;
 mod expr;
 mod functions;
 mod operators;
+mod parse;
 mod relate;
 mod text;
 mod types;

@@ -161,13 +161,13 @@ fn other_merge(plan: &Plan, turn: impl Fn(&mut PhysicalSortExpr)) -> Changed {
 
 pub(super) fn merge_backwards(plan: &Plan) -> Changed {
     other_merge(plan, |expr| {
-        expr.options.descending = !expr.options.descending
+        expr.options.descending = !expr.options.descending;
     })
 }
 
 pub(super) fn nulls_at_wrong_end(plan: &Plan) -> Changed {
     other_merge(plan, |expr| {
-        expr.options.nulls_first = !expr.options.nulls_first
+        expr.options.nulls_first = !expr.options.nulls_first;
     })
 }
 

@@ -107,7 +107,7 @@ impl Tamper {
                 Ok(concat_batches(&batch.schema(), [batch, batch])?)
             }
             Self::OneShard if partition >= sent.local => Ok(batch.slice(0, 0)),
-            Self::FirstPartition if partition % sent.local != 0 => Ok(batch.slice(0, 0)),
+            Self::FirstPartition if !partition.is_multiple_of(sent.local) => Ok(batch.slice(0, 0)),
             Self::DropLastRow => Ok(batch.slice(0, rows.saturating_sub(1))),
             Self::DropNullGroup => {
                 let key = batch.column(0);

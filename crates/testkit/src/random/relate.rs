@@ -111,21 +111,23 @@ pub(super) fn united(legs: &[Flow], inner: bool) -> Vec<Field> {
     renamed.collect()
 }
 
-/// The columns of a join: those of the right side under other names where they clash.
-fn joined(left: &[Field], right: &[Field]) -> Vec<Field> {
+/// The columns of a join: those of the right side with a number where they clash. `None` if a name
+/// with its number is a name of the right side itself, since it is not laid down what comes then.
+fn joined(left: &[Field], right: &[Field]) -> Option<Vec<Field>> {
     let mut columns = left.to_vec();
     for field in right {
         let mut name = field.name.clone();
         let mut number = 0;
-        while columns.iter().any(|known| known.name == name)
-            || (number > 0 && right.iter().any(|other| other.name == name))
-        {
+        while columns.iter().any(|known| known.name == name) {
             number += 1;
             name = format!("{}{number}", field.name);
         }
+        if number > 0 && right.iter().any(|other| other.name == name) {
+            return None;
+        }
         columns.push(field.named(&name));
     }
-    columns
+    Some(columns)
 }
 
 /// Columns that both sides can be matched by.
@@ -198,7 +200,10 @@ pub(super) fn join(random: &mut Random, mut left: Flow, right: Flow) -> Flow {
     let (columns, id) = match kind {
         "leftsemi" | "leftanti" => (left.columns, left.id),
         "rightsemi" | "rightanti" => (right.columns, right.id),
-        _ => (joined(&left.columns, &right.columns), None),
+        _ => match joined(&left.columns, &right.columns) {
+            Some(columns) => (columns, None),
+            None => return left,
+        },
     };
     Flow { text, columns, id }
 }
@@ -215,10 +220,13 @@ fn lookup(random: &mut Random, left: Flow, right: Flow) -> Flow {
         .filter(|field| !right_keys.contains(&field.name))
         .cloned()
         .collect();
-    Flow {
-        text,
-        columns: joined(&left.columns, &rest),
-        id: None,
+    match joined(&left.columns, &rest) {
+        Some(columns) => Flow {
+            text,
+            columns,
+            id: None,
+        },
+        None => left,
     }
 }
 

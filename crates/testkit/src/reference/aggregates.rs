@@ -66,6 +66,24 @@ impl<'q> Scope<'q> {
 
     fn outputs(&self, expr: &'q Expr, group: &Group<'_>) -> Known<Vec<Value>> {
         if let ExprKind::Call(call) = &expr.kind
+            && call.name.text == "percentiles"
+        {
+            let none = Row {
+                columns: &[],
+                cells: &[],
+            };
+            let args: Vec<&Expr> = call.exprs().collect();
+            let mut values = Vec::new();
+            for cells in &group.rows {
+                let columns = group.columns;
+                values.push(self.value(args[0], Row { columns, cells })?);
+            }
+            let ranks = args[1..].iter().map(|rank| self.value(rank, none));
+            return ranks
+                .map(|rank| nearest_rank(values.clone(), &rank?))
+                .collect();
+        }
+        if let ExprKind::Call(call) = &expr.kind
             && let base @ ("arg_max" | "arg_min") = call.name.text.as_str()
         {
             return self.picked(call, base == "arg_max", group);
@@ -135,9 +153,14 @@ impl<'q> Scope<'q> {
             return nearest_rank(values, &percentile);
         }
         let dynamic = ty == Type::Dynamic;
-        if !(base == "make_list" && dynamic) {
-            values.retain(|value| !value.is_null());
-        }
+        let base = match base {
+            "make_list_with_nulls" => "make_list",
+            _ if base == "make_list" && dynamic => base,
+            _ => {
+                values.retain(|value| !value.is_null());
+                base
+            }
+        };
         fold(base, &values, ty)
     }
 
@@ -179,6 +202,20 @@ impl<'q> Scope<'q> {
 
 /// The columns of an aggregate.
 fn names(aggregate: &NamedExpr, columns: &[(String, Type)]) -> Known<Vec<(String, Type)>> {
+    if let (Names::None, ExprKind::Call(call)) = (&aggregate.names, &aggregate.expr.kind)
+        && call.name.text == "percentiles"
+    {
+        let args: Vec<&Expr> = call.exprs().collect();
+        let ExprKind::Name(of) = &args[0].kind else {
+            return unknown("percentiles of an expression");
+        };
+        let name = |rank: &&Expr| match &rank.kind {
+            ExprKind::Literal(Literal::Long(Some(rank))) => Ok(format!("percentile_{of}_{rank}")),
+            _ => unknown("a percentile with a fraction"),
+        };
+        let ty = type_of(args[0], columns);
+        return args[1..].iter().map(|rank| Ok((name(rank)?, ty))).collect();
+    }
     let Names::Many(names) = &aggregate.names else {
         return Ok(vec![(
             name_of(aggregate)?,

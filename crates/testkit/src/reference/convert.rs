@@ -15,8 +15,13 @@ pub(super) fn convert(to: &str, value: &Value) -> Known<Value> {
             None => return unknown("the text of a real"),
         },
         "tolong" => long(value)?,
-        "toint" => match long(value)? {
-            Value::Long(value) => i32::try_from(value).map_or(Value::Null, Value::Int),
+        "toint" => match (value, long(value)?) {
+            // Longs beyond ints lose their upper bits, while reals end at the ends.
+            (Value::Real(value), _) => Value::Int(*value as i32),
+            (Value::Int(_) | Value::Long(_) | Value::Bool(_), Value::Long(value)) => {
+                Value::Int(value as i32)
+            }
+            (_, Value::Long(value)) => i32::try_from(value).map_or(Value::Null, Value::Int),
             _ => Value::Null,
         },
         "toreal" => real(value)?,
@@ -44,12 +49,12 @@ pub(super) fn convert(to: &str, value: &Value) -> Known<Value> {
 fn long(value: &Value) -> Known<Value> {
     Ok(match value {
         Value::Bool(value) => Value::Long(i64::from(*value)),
-        Value::Real(value) => truncated(*value),
+        Value::Real(value) => truncated(*value)?,
         Value::String(text) if is_digits(text) => text.parse().map_or(Value::Null, Value::Long),
         Value::String(text) if !text.contains(|c: char| c.is_ascii_digit()) => Value::Null,
         Value::Dynamic(Json::Number(number)) => match number.as_i64() {
             Some(value) => Value::Long(value),
-            None => truncated(number.as_f64().unwrap_or(f64::NAN)),
+            None => truncated(number.as_f64().unwrap_or(f64::NAN))?,
         },
         Value::Dynamic(Json::Array(_) | Json::Object(_)) => Value::Null,
         other => match other.whole() {
@@ -59,13 +64,12 @@ fn long(value: &Value) -> Known<Value> {
     })
 }
 
-/// The whole part of a real.
-fn truncated(value: f64) -> Value {
-    let whole = value.trunc();
-    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&whole) {
-        Value::Long(whole as i64)
+/// The whole part of a real; beyond the longs the last of them.
+fn truncated(value: f64) -> Known<Value> {
+    if value.is_finite() {
+        Ok(Value::Long(value as i64))
     } else {
-        Value::Null
+        unknown("the whole part of what is no number")
     }
 }
 

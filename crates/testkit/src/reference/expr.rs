@@ -96,6 +96,9 @@ impl<'q> Scope<'q> {
                 _ => items.push(self.value(item, row)?),
             }
         }
+        if value.is_null() && items.iter().any(Value::is_null) {
+            return unknown("null among values that hold null");
+        }
         let test = |op: BinaryOp| -> Known<Vec<Option<bool>>> {
             let tested = items
                 .iter()

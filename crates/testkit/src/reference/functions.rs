@@ -105,7 +105,6 @@ fn apply(name: &str, args: &[Value]) -> Known<Value> {
             Some(value) => Ok(Value::Long(value.wrapping_abs())),
             None => unknown("abs"),
         },
-        ("sqrt", [Value::Real(value)]) if *value < 0.0 => unknown("the root of less than nothing"),
         ("sqrt", [Value::Real(value)]) => Ok(Value::Real(value.sqrt())),
         ("round", [Value::Real(value), _]) if !value.is_finite() => Ok(Value::Real(*value)),
         ("round", [Value::Real(value), Value::Long(1)]) if value.abs() < 1e6 => {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use kql::Type;
 use kql::ast::{Expr, ExprKind, MvExpand, NamedExpr, Names, OperatorKind, SortKey};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::expr::Row;
 use super::types::type_of;
@@ -58,6 +58,7 @@ impl<'q> Scope<'q> {
             OperatorKind::Join(join) => self.join(input, join),
             OperatorKind::Lookup(join) => self.lookup(input, join),
             OperatorKind::MvExpand(expand) => self.expand(input, expand),
+            OperatorKind::Parse(parse) => self.parse(input, parse),
             _ => unknown("an operator"),
         }
     }
@@ -180,7 +181,11 @@ impl<'q> Scope<'q> {
                 Value::Dynamic(Json::Array(values)) => {
                     values.into_iter().map(Value::json).collect()
                 }
-                _ => return unknown("mv-expand of another value"),
+                Value::Dynamic(Json::Object(bag)) => bag
+                    .into_iter()
+                    .map(|member| Value::Dynamic(Json::Object(Map::from_iter([member]))))
+                    .collect(),
+                scalar => vec![scalar],
             };
             for element in elements {
                 let element = match column.to {

@@ -114,7 +114,7 @@ impl<'q> Scope<'q> {
                 .filter(|(_, matched)| !matched);
             rows.extend(alone.map(|(cells, _)| [nothing(&left), cells.clone()].concat()));
         }
-        Ok(Table::new(joined(&left.columns, &right.columns), rows))
+        Ok(Table::new(joined(&left.columns, &right.columns)?, rows))
     }
 
     /// <https://learn.microsoft.com/kusto/query/lookup-operator>
@@ -139,7 +139,7 @@ impl<'q> Scope<'q> {
                 rows.push([cells.clone(), nothing(&rest)].concat());
             }
         }
-        Ok(Table::new(joined(&left.columns, &rest.columns), rows))
+        Ok(Table::new(joined(&left.columns, &rest.columns)?, rows))
     }
 }
 
@@ -231,19 +231,19 @@ fn nothing(table: &Table) -> Vec<Value> {
 }
 
 /// The columns of both sides; those of the right get a number where a name is taken.
-fn joined(left: &[(String, Type)], right: &[(String, Type)]) -> Vec<(String, Type)> {
+fn joined(left: &[(String, Type)], right: &[(String, Type)]) -> Known<Vec<(String, Type)>> {
     let mut columns = left.to_vec();
     for (name, ty) in right {
-        let taken = |candidate: &str, columns: &[(String, Type)]| {
-            columns.iter().any(|(known, _)| known == candidate)
-        };
         let mut candidate = name.clone();
         let mut number = 0;
-        while taken(&candidate, &columns) || (number > 0 && taken(&candidate, right)) {
+        while columns.iter().any(|(known, _)| *known == candidate) {
             number += 1;
             candidate = format!("{name}{number}");
         }
+        if number > 0 && right.iter().any(|(other, _)| *other == candidate) {
+            return unknown("a name with its number that is a name");
+        }
         columns.push((candidate, *ty));
     }
-    columns
+    Ok(columns)
 }
