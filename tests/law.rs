@@ -54,7 +54,8 @@ async fn every_case_answers_the_same_wherever_its_rows_lie() {
 fn ids(name: &str, first: i64) -> TestTable {
     let ids = Int64Array::from_iter_values(first..first + 10);
     let schema = Schema::new(vec![schema::arrow::field("id", Type::Long)]);
-    let rows = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(ids)]).unwrap();
+    let rows =
+        RecordBatch::try_new(Arc::new(schema), vec![Arc::new(ids)]).expect("one column of ids");
     TestTable::new(name, &[("id".to_owned(), Type::Long)], &rows)
 }
 
@@ -64,11 +65,14 @@ async fn check(tables: &[TestTable], query: &str, expected: &[&[&str]]) {
         now: 0,
         timespan: None,
     };
-    let one = Node::new(tables).ask(query, &context).await.unwrap();
+    let one = Node::new(tables)
+        .ask(query, &context)
+        .await
+        .expect("one node answers");
     assert_eq!(one.cells(), expected);
     for shards in 1..4 {
         let cluster = Cluster::new(tables, shards, 1, Deal::Even);
-        let many = cluster.ask(query, &context).await.unwrap();
+        let many = cluster.ask(query, &context).await.expect("many answer");
         assert_eq!(many.cells(), expected, "{shards} shards");
     }
 }
