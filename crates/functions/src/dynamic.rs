@@ -5,6 +5,7 @@
 //! skipping over values ([`member`], [`element`]), not by parsing the whole document.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use kql::value::json;
 
@@ -115,6 +116,32 @@ pub fn to_real(value: &str) -> Option<f64> {
     }
 }
 
+/// How a value stands to a long, if it is a number or a string that reads as one. Its fraction counts.
+pub fn compare_to_long(value: &str, long: i64) -> Option<Ordering> {
+    let whole = match kind(value) {
+        Kind::Real => None,
+        _ => to_long(value),
+    };
+    match whole {
+        Some(whole) => Some(whole.cmp(&long)),
+        None => real_to_long(to_real(value)?, long),
+    }
+}
+
+fn real_to_long(real: f64, long: i64) -> Option<Ordering> {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if real.is_nan() {
+        None
+    } else if real >= END {
+        Some(Ordering::Greater)
+    } else if real < -END {
+        Some(Ordering::Less)
+    } else {
+        let whole = (real.trunc() as i64).cmp(&long);
+        Some(whole.then(real.fract().partial_cmp(&0.0)?))
+    }
+}
+
 /// A value as a bool, if it is one, a number, or a string that reads as one.
 pub fn to_bool(value: &str) -> Option<bool> {
     match kind(value) {
@@ -222,6 +249,31 @@ mod tests {
             normal(&format!("{}{}", "[".repeat(129), "]".repeat(129))),
             None
         );
+    }
+
+    #[test]
+    fn numbers_stand_to_longs_with_their_fractions() {
+        let cases = [
+            ("1", 1, Some(Ordering::Equal)),
+            ("1.0", 1, Some(Ordering::Equal)),
+            ("-0.0", 0, Some(Ordering::Equal)),
+            ("1.5", 1, Some(Ordering::Greater)),
+            ("-1.5", -1, Some(Ordering::Less)),
+            (
+                "9007199254740993",
+                9_007_199_254_740_992,
+                Some(Ordering::Greater),
+            ),
+            ("9223372036854775808", i64::MAX, Some(Ordering::Greater)),
+            ("-1e300", i64::MIN, Some(Ordering::Less)),
+            ("\"2.5\"", 2, Some(Ordering::Greater)),
+            ("\"x\"", 2, None),
+            ("[1]", 1, None),
+            ("null", 0, None),
+        ];
+        for (value, long, expected) in cases {
+            assert_eq!(compare_to_long(value, long), expected, "{value} {long}");
+        }
     }
 
     #[test]

@@ -273,6 +273,8 @@ pub fn conversion_distance(from: Type, to: Type) -> Option<u32> {
         (Type::Long, Type::Real) => 2,
         (Type::Int | Type::Long, Type::Decimal) => 4,
         (Type::Real, Type::Decimal) => 5,
+        // A dynamic number may have a fraction, so it is taken for a real where both will do.
+        (Type::Dynamic, Type::Int | Type::Long) => 25,
         (Type::Dynamic, _) => 20,
         (Type::Guid, Type::String) => 20,
         _ => return None,

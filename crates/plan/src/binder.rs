@@ -73,6 +73,7 @@ pub fn bind(
         asked: 0,
         calls: 0,
         relations: 0,
+        tables: 0,
         warnings: Vec::new(),
         fields: Fields::default(),
     };
@@ -93,6 +94,8 @@ pub(crate) struct Binder<'a> {
     calls: usize,
     /// How many relations this pass has read.
     relations: usize,
+    /// How many tables are being bound whose rows make a value, one inside another.
+    tables: usize,
     pub(crate) warnings: Vec<Diagnostic>,
     /// The names of fields that the query has used so far.
     pub(crate) fields: Fields,
@@ -202,7 +205,10 @@ impl Binder<'_> {
             LetValue::Expr(expr) if self.is_tabular(expr, scope) => {
                 Binding::Tabular(expr, scope.clone())
             }
-            LetValue::Expr(expr) => Binding::Scalar(self.scalar(expr, scope, Row::NONE)?),
+            LetValue::Expr(expr) => {
+                let value = self.scalar(expr, scope, Row::NONE)?;
+                self.bound_value(value)
+            }
         };
         Ok(scope.with(name, bound))
     }
@@ -254,16 +260,17 @@ impl Binder<'_> {
                 (_, Some(relation), _) => Binding::Relation(Box::new(relation)),
                 (ParameterKind::Scalar(ty, _), None, Some(arg)) => {
                     let value = self.scalar(arg, caller, row)?;
-                    Binding::Scalar(self.convert(value, *ty, arg.span)?)
+                    let value = self.convert(value, *ty, arg.span)?;
+                    self.bound_value(value)
                 }
                 (ParameterKind::Scalar(ty, Some(default)), None, None) => {
                     Binding::Scalar(self.default_value(*ty, default, callee.span)?)
                 }
                 (ParameterKind::AnyTable, None, Some(arg)) => {
-                    Binding::Relation(Box::new(self.table_expr(arg, caller)?))
+                    Binding::Relation(Box::new(self.table_in_value(arg, caller)?))
                 }
                 (ParameterKind::Table(columns), None, Some(arg)) => {
-                    let relation = self.table_expr(arg, caller)?;
+                    let relation = self.table_in_value(arg, caller)?;
                     check_columns(&relation, columns, arg.span)?;
                     Binding::Relation(Box::new(relation))
                 }
@@ -300,6 +307,43 @@ impl Binder<'_> {
         Ok(())
     }
 
+    fn bound_value<'q>(&self, value: Typed) -> Binding<'q> {
+        if value.expr.any_column_refs() {
+            Binding::OfRow(value, self.tables)
+        } else {
+            Binding::Scalar(value)
+        }
+    }
+
+    /// The value of a row's that a name was bound to where tables were `tables` deep.
+    ///
+    /// <https://learn.microsoft.com/kusto/query/functions/user-defined-functions#restrictions>
+    pub(crate) fn value_of_row(
+        &self,
+        value: &Typed,
+        tables: usize,
+        name: &str,
+        span: Span,
+    ) -> Result<Typed> {
+        if tables == self.tables {
+            return Ok(value.clone());
+        }
+        let message = format!("`{name}` depends on a row and can't be used in a table within");
+        Err(error(Code::Semantic, span, message))
+    }
+
+    /// Binds a table that stands in a value, whose rows are not those that the value is of.
+    pub(crate) fn table_in_value<'q>(
+        &mut self,
+        expr: &'q ast::Expr,
+        scope: &Scope<'q>,
+    ) -> Result<Relation> {
+        self.tables += 1;
+        let relation = self.table_expr(expr, scope)?;
+        self.tables -= 1;
+        Ok(relation)
+    }
+
     pub(crate) fn leave_function(&mut self) {
         self.calls -= 1;
     }
@@ -333,7 +377,8 @@ impl Binder<'_> {
     }
 }
 
-/// The argument of each parameter: those without a name in order, then those with one.
+/// The argument of each parameter. Those without a name are in order; none stands after one with a
+/// name that is out of it.
 fn arguments<'q>(
     callee: Callee<'_, 'q>,
     function: &ast::Function,
@@ -341,28 +386,25 @@ fn arguments<'q>(
 ) -> Result<Vec<Option<&'q ast::Expr>>> {
     let parameters = &function.parameters;
     let mut args = vec![None; parameters.len()];
-    let mut next = usize::from(piped);
-    let mut named = false;
-    for arg in callee.args {
+    let mut disordered = false;
+    for (next, arg) in (usize::from(piped)..).zip(callee.args) {
         let place = match &arg.names {
             ast::Names::One(name) => {
-                named = true;
                 let found = parameters.iter().position(|p| p.name.text == name.text);
-                found.ok_or_else(|| {
+                let found = found.ok_or_else(|| {
                     let names = parameters.iter().map(|p| p.name.text.as_str());
                     let message = format!("`{}` has no parameter `{}`", callee.name, name.text);
                     Diagnostic::error(Code::Semantic, name.span, message)
                         .with_hint_opt(kql::suggest::did_you_mean(&name.text, names))
-                })?
+                })?;
+                disordered |= found != next;
+                found
             }
-            _ if named => {
-                let message = "an argument without a name stands after one with a name";
+            _ if disordered => {
+                let message = "an argument without a name stands after one out of order";
                 return Err(error(Code::Semantic, arg.expr.span, message));
             }
-            _ => {
-                next += 1;
-                next - 1
-            }
+            _ => next,
         };
         let Some(slot) = args.get_mut(place) else {
             let message = format!(

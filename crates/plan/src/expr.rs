@@ -173,6 +173,7 @@ impl Binder<'_> {
         }
         match scope.get(name) {
             Some(Binding::Scalar(value)) => Ok(value.clone()),
+            Some(Binding::OfRow(value, tables)) => self.value_of_row(value, *tables, name, span),
             Some(Binding::Function(function, defined_in)) => {
                 let (function, defined_in) = (*function, defined_in.clone());
                 let callee = Callee::bare(name, span);
@@ -465,6 +466,9 @@ pub(crate) fn balanced(op: LogicalOp, operands: Vec<Expr>) -> Expr {
         LogicalOp::And => Operator::And,
         LogicalOp::Or => Operator::Or,
     };
+    if let Some(value) = constant(op, &operands) {
+        return lit(ScalarValue::Boolean(value));
+    }
     let mut level = operands;
     while level.len() > 1 {
         let mut next = Vec::with_capacity(level.len().div_ceil(2));
@@ -478,6 +482,22 @@ pub(crate) fn balanced(op: LogicalOp, operands: Vec<Expr>) -> Expr {
         level = next;
     }
     level.pop().unwrap_or_else(|| lit(op == LogicalOp::And))
+}
+
+/// What constants joined by `and` or `or` are; `None` if some are no constants.
+fn constant(op: LogicalOp, operands: &[Expr]) -> Option<Option<bool>> {
+    let decides = op == LogicalOp::Or;
+    operands.iter().try_fold(Some(!decides), |joined, operand| {
+        let Expr::Literal(ScalarValue::Boolean(value), _) = operand else {
+            return None;
+        };
+        Some(match (joined, *value) {
+            (Some(joined), _) if joined == decides => Some(decides),
+            (_, Some(value)) if value == decides => Some(decides),
+            (None, _) | (_, None) => None,
+            _ => Some(!decides),
+        })
+    })
 }
 
 /// What may be meant where no name is near: columns that share a word, else all there are.

@@ -25,7 +25,10 @@ struct Frame<'q> {
 pub(crate) enum Binding<'q> {
     /// A value, bound once.
     Scalar(Typed),
-    /// A scalar expression that is bound where it is used, as it reads columns.
+    /// A value that reads columns of the row that a function is called on, and how many tables deep
+    /// in values that row is. It means nothing inside a table within the function's body.
+    OfRow(Typed, usize),
+    /// A tabular expression that is bound where it is used.
     Tabular(&'q ast::Expr, Scope<'q>),
     /// Rows that were passed to a function.
     Relation(Box<Relation>),

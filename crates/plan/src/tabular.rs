@@ -158,7 +158,7 @@ impl Binder<'_> {
                 Ok(relation)
             }
             Some(Binding::Relation(relation)) => Ok(*relation),
-            Some(Binding::Scalar(_)) => Err(error_with_hint(
+            Some(Binding::Scalar(_) | Binding::OfRow(..)) => Err(error_with_hint(
                 Code::Type,
                 span,
                 format!("`{name}` is a value, not a table"),

@@ -6,12 +6,15 @@
 //! <https://learn.microsoft.com/kusto/query/numerical-operators>,
 //! <https://learn.microsoft.com/kusto/query/datetime-timespan-arithmetic>
 
+use std::cmp::Ordering::Equal;
+
 use arrow::array::ArrayRef;
 use arrow::datatypes::i256;
 use datafusion_common::{DataFusionError, Result, exec_datafusion_err, exec_err};
-use kql::Type::{Bool, Datetime, Decimal, Long, Real, Timespan};
+use kql::Type::{Bool, Datetime, Decimal, Dynamic, Long, Real, Timespan};
 
 use crate::args::{self, Args};
+use crate::dynamic;
 use crate::registry::{Overload, Param::Is, ScalarFunction};
 
 pub(super) const FUNCTIONS: &[ScalarFunction] = &[
@@ -39,6 +42,42 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
         "",
         &[Overload::new(&[Is(Real), Is(Real)], Bool, |a| {
             compare_reals(a, |x, y| x <= y)
+        })],
+    ),
+    ScalarFunction::new(
+        "__equal_number",
+        "",
+        &[Overload::new(&[Is(Dynamic), Is(Long)], Bool, |a| {
+            let (x, y) = (a.str(0)?, a.i64(1)?);
+            args::bools(a.rows(), |row| {
+                let number = x.get(row).filter(|x| dynamic::to_real(x).is_some());
+                match (number, y.get(row)) {
+                    (None, None) => None,
+                    (Some(x), Some(y)) => Some(dynamic::compare_to_long(x, y) == Some(Equal)),
+                    _ => Some(false),
+                }
+            })
+        })],
+    ),
+    ScalarFunction::new(
+        "__order_number",
+        "",
+        &[Overload::new(&[Is(Dynamic), Is(Long)], Long, |a| {
+            let (x, y) = (a.str(0)?, a.i64(1)?);
+            args::longs(a.rows(), |row| {
+                Some(dynamic::compare_to_long(x.get(row)?, y.get(row)?)? as i64)
+            })
+        })],
+    ),
+    ScalarFunction::new(
+        "__exact_long",
+        "",
+        &[Overload::new(&[Is(Dynamic)], Long, |a| {
+            let x = a.str(0)?;
+            args::longs(a.rows(), |row| {
+                let (x, long) = (x.get(row)?, dynamic::to_long(x.get(row)?)?);
+                (dynamic::compare_to_long(x, long) == Some(Equal)).then_some(long)
+            })
         })],
     ),
     ScalarFunction::new(

@@ -425,13 +425,13 @@ fn datetime_of_ticks(ticks: i64) -> Result<Option<i64>> {
     ticks.map(time::nanos_from_ticks).transpose()
 }
 
-fn parse_datetime(text: &str) -> Result<Option<i64>> {
+pub(super) fn parse_datetime(text: &str) -> Result<Option<i64>> {
     value::datetime::parse(text)
         .map(time::nanos_from_ticks)
         .transpose()
 }
 
-fn parse_timespan(text: &str) -> Option<i64> {
+pub(super) fn parse_timespan(text: &str) -> Option<i64> {
     value::timespan::parse(text)?.checked_mul(time::NANOS_PER_TICK)
 }
 

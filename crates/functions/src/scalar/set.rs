@@ -4,12 +4,14 @@
 //! array is an empty set.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use arrow::array::ArrayRef;
 use datafusion_common::Result;
-use kql::Type::{Bool, Dynamic, Real};
+use kql::Type::{Bool, Datetime, Dynamic, Guid, Long, Real, String as Text, Timespan};
 
+use super::conversion::{parse_datetime, parse_timespan};
 use super::write_array;
 use crate::args::{self, Args};
 use crate::dynamic::{self, Kind};
@@ -33,6 +35,68 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
                 Some(dynamic::elements(x).any(|element| canonical(element) == value))
             })
         })],
+    ),
+    ScalarFunction::new(
+        "__in",
+        "",
+        &[
+            Overload::new(&[Is(Text), Is(Dynamic)], Bool, |a| {
+                let x = a.str(0)?;
+                has_any(a, |row, element| {
+                    dynamic::kind(element) == Kind::String
+                        && dynamic::string_value(element) == x.text(row)
+                })
+            }),
+            Overload::new(&[Is(Long), Is(Dynamic)], Bool, |a| {
+                let x = a.i64(0)?;
+                has_any(a, |row, element| {
+                    is_number(element)
+                        && x.get(row).is_some_and(|x| {
+                            dynamic::compare_to_long(element, x).is_some_and(Ordering::is_eq)
+                        })
+                })
+            }),
+            Overload::new(&[Is(Real), Is(Dynamic)], Bool, |a| {
+                let x = a.f64(0)?;
+                has_any(a, |row, element| {
+                    is_number(element)
+                        && x.get(row)
+                            .is_some_and(|x| dynamic::to_real(element) == Some(x))
+                })
+            }),
+            Overload::new(&[Is(Bool), Is(Dynamic)], Bool, |a| {
+                let x = a.bool(0)?;
+                has_any(a, |row, element| {
+                    dynamic::kind(element) == Kind::Bool && x.get(row) == Some(element == "true")
+                })
+            }),
+            Overload::new(&[Is(Guid), Is(Dynamic)], Bool, |a| {
+                let x = a.str(0)?;
+                has_any(a, |row, element| {
+                    x.get(row)
+                        .is_some_and(|x| dynamic::to_text(element).eq_ignore_ascii_case(x))
+                })
+            }),
+            Overload::new(&[Is(Datetime), Is(Dynamic)], Bool, |a| {
+                let x = a.datetime(0)?;
+                has_any(a, |row, element| {
+                    let element = parse_datetime(&dynamic::to_text(element));
+                    x.get(row).is_some() && element.is_ok_and(|element| element == x.get(row))
+                })
+            }),
+            Overload::new(&[Is(Timespan), Is(Dynamic)], Bool, |a| {
+                let x = a.timespan(0)?;
+                has_any(a, |row, element| {
+                    x.get(row).is_some() && parse_timespan(&dynamic::to_text(element)) == x.get(row)
+                })
+            }),
+            Overload::new(&[Is(Dynamic), Is(Dynamic)], Bool, |a| {
+                let x = a.str(0)?;
+                has_any(a, |row, element| {
+                    x.get(row).is_some_and(|x| dynamic::equal(x, element))
+                })
+            }),
+        ],
     ),
     ScalarFunction::new(
         "set_union",
@@ -96,6 +160,22 @@ type Set<'a> = HashSet<Cow<'a, str>>;
 
 fn set_of(array: &str) -> Set<'_> {
     dynamic::elements(array).map(canonical).collect()
+}
+
+/// Whether a test holds for an element of an array, or for what is no array; never for null.
+fn has_any(a: &Args<'_>, mut test: impl FnMut(usize, &str) -> bool) -> Result<ArrayRef> {
+    let x = a.str(1)?;
+    args::truths(a.rows(), |row| match x.get(row) {
+        None => false,
+        Some(x) if dynamic::kind(x) == Kind::Array => dynamic::elements(x)
+            .filter_map(dynamic::non_null)
+            .any(|element| test(row, element)),
+        Some(x) => dynamic::non_null(x).is_some_and(|x| test(row, x)),
+    })
+}
+
+fn is_number(value: &str) -> bool {
+    matches!(dynamic::kind(value), Kind::Long | Kind::Real)
 }
 
 /// The elements of the first array that `keep` wants, given those of the other arrays and those

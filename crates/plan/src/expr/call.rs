@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion_common::ScalarValue;
-use datafusion_expr::{Expr, ScalarUDF, lit};
+use datafusion_expr::{Expr, ScalarUDF, Volatility, lit};
 use functions::{Param, ScalarFunction, registry};
 use kql::ast::{self, Call};
 use kql::{Code, Diagnostic, Span, Type, suggest};
@@ -16,7 +16,10 @@ use crate::scope::{Binding, Scope};
 use crate::typed::Typed;
 
 impl Binder<'_> {
-    /// Calls a function of the query whose body is a value.
+    /// Calls a function of the query whose body is a value. Only the arguments read the row: the body
+    /// sees its parameters and what was in scope where it was defined.
+    ///
+    /// <https://learn.microsoft.com/kusto/query/functions/user-defined-functions>
     pub(super) fn call_function<'q>(
         &mut self,
         callee: Callee<'_, 'q>,
@@ -26,7 +29,7 @@ impl Binder<'_> {
         row: Row<'_>,
     ) -> Result<Typed> {
         let inner = self.enter_function(callee, function, defined_in, scope, row, None)?;
-        let value = self.scalar(&function.body, &inner, row)?;
+        let value = self.scalar(&function.body, &inner, Row::NONE)?;
         self.leave_function();
         Ok(value)
     }
@@ -130,7 +133,7 @@ pub(super) fn check_arity(function: &ScalarFunction, call: &Call, span: Span) ->
     Err(error(Code::Arity, span, message))
 }
 
-/// A call of a function, evaluated here if all arguments are constant.
+/// A call of a function, evaluated here if all arguments are constant and it gives the same each time.
 pub(super) fn evaluated(udf: &Arc<ScalarUDF>, args: Vec<Expr>, span: Span) -> Result<Expr> {
     let constants: Option<Vec<ScalarValue>> = args
         .iter()
@@ -139,9 +142,10 @@ pub(super) fn evaluated(udf: &Arc<ScalarUDF>, args: Vec<Expr>, span: Span) -> Re
             _ => None,
         })
         .collect();
+    let volatile = udf.signature().volatility == Volatility::Volatile;
     Ok(match constants {
-        Some(constants) => lit(functions::fold(udf, &constants).at(span)?),
-        None => udf.call(args),
+        Some(constants) if !volatile => lit(functions::fold(udf, &constants).at(span)?),
+        _ => udf.call(args),
     })
 }
 

@@ -5,6 +5,7 @@
 //!
 //! <https://learn.microsoft.com/kusto/query/scalar-data-types/null-values>
 
+use datafusion_common::ScalarValue;
 use datafusion_expr::{Expr, Operator, binary_expr, lit, not, when};
 use kql::ast::{self, Between, BinaryOp, LogicalOp};
 use kql::{Code, Span, Type};
@@ -24,7 +25,22 @@ impl Binder<'_> {
         span: Span,
         mode: Mode,
     ) -> Result<Typed> {
+        match (left.ty, right.ty) {
+            (Type::Dynamic, ty) if ty.is_integer() => {
+                return self.compare_number(op, left, right, span);
+            }
+            (ty, Type::Dynamic) if ty.is_integer() => {
+                return self.compare_number(mirrored(op), right, left, span);
+            }
+            _ => {}
+        }
         let (left, right) = self.comparable(left, right, op.as_str(), span)?;
+        if left.ty != Type::Real
+            && let (Some(left), Some(right)) = (left.constant(), right.constant())
+            && let Some(value) = compared(op, left, right)
+        {
+            return Ok(Typed::new(lit(value), Type::Bool));
+        }
         if left.ty == Type::Real {
             return self.compare_reals(op, left, right, span);
         }
@@ -47,7 +63,7 @@ impl Binder<'_> {
                     _ => Operator::IsDistinctFrom,
                 };
                 let both_null = left.clone().is_null().and(right.clone().is_null());
-                let null = lit(datafusion_common::ScalarValue::Boolean(None));
+                let null = lit(ScalarValue::Boolean(None));
                 when(both_null, null)
                     .otherwise(plain(left, operator, right))
                     .at(span)?
@@ -58,6 +74,25 @@ impl Binder<'_> {
             _ => plain(left, Operator::GtEq, right),
         };
         Ok(Typed::new(expr, Type::Bool))
+    }
+
+    /// A dynamic value beside a whole number: its fraction, if it has one, is not cut off.
+    fn compare_number(
+        &mut self,
+        op: BinaryOp,
+        value: Typed,
+        number: Typed,
+        span: Span,
+    ) -> Result<Typed> {
+        let args = vec![value, number];
+        match op {
+            BinaryOp::Equal => self.invoke("__equal_number", args, span),
+            BinaryOp::NotEqual => Ok(negate(self.invoke("__equal_number", args, span)?)),
+            _ => {
+                let order = self.invoke("__order_number", args, span)?;
+                self.compare(op, order, Typed::long(0), span, Mode::Value)
+            }
+        }
     }
 
     /// Reals compare by IEEE 754, in which what is not a number equals nothing and both zeros are
@@ -83,11 +118,7 @@ impl Binder<'_> {
             vec![left, right]
         };
         let compared = self.invoke(function, args, span)?;
-        Ok(if negated {
-            Typed::new(not(compared.expr), Type::Bool)
-        } else {
-            compared
-        })
+        Ok(if negated { negate(compared) } else { compared })
     }
 
     /// Both sides as one type, or why they don't compare.
@@ -217,10 +248,12 @@ impl Binder<'_> {
         )?;
         let to = self.compare(BinaryOp::LessOrEqual, value, high, span, Mode::Value)?;
         let within = balanced(LogicalOp::And, vec![from.expr, to.expr]);
-        Ok(Typed::new(
-            if between.negated { not(within) } else { within },
-            Type::Bool,
-        ))
+        let within = Typed::new(within, Type::Bool);
+        Ok(if between.negated {
+            negate(within)
+        } else {
+            within
+        })
     }
 
     pub(super) fn string_operator(
@@ -273,10 +306,8 @@ impl Binder<'_> {
         for column in relation.visible() {
             let column = column.value();
             let test = if matches!(op, BinaryOp::Equal | BinaryOp::NotEqual) {
-                match self.comparable(column, value.clone(), "==", span) {
-                    Ok((column, value)) => {
-                        self.compare(BinaryOp::Equal, column, value, span, Mode::Filter)?
-                    }
+                match self.compare(BinaryOp::Equal, column, value.clone(), span, Mode::Filter) {
+                    Ok(test) => test,
                     Err(_) => continue,
                 }
             } else {
@@ -292,9 +323,49 @@ impl Binder<'_> {
     }
 }
 
-fn negate(value: Typed) -> Typed {
+/// The comparison that says the same with its sides exchanged.
+fn mirrored(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Less => BinaryOp::Greater,
+        BinaryOp::LessOrEqual => BinaryOp::GreaterOrEqual,
+        BinaryOp::Greater => BinaryOp::Less,
+        BinaryOp::GreaterOrEqual => BinaryOp::LessOrEqual,
+        op => op,
+    }
+}
+
+/// A comparison of constants of one type; `None` if it is not to be told here.
+fn compared(op: BinaryOp, left: &ScalarValue, right: &ScalarValue) -> Option<ScalarValue> {
+    let order = match (left.is_null(), right.is_null()) {
+        (true, true) => return Some(ScalarValue::Boolean(None)),
+        (false, false) => left.partial_cmp(right)?,
+        _ => {
+            let unequal = match op {
+                BinaryOp::Equal => Some(false),
+                BinaryOp::NotEqual => Some(true),
+                _ => None,
+            };
+            return Some(ScalarValue::Boolean(unequal));
+        }
+    };
+    let holds = match op {
+        BinaryOp::Equal => order.is_eq(),
+        BinaryOp::NotEqual => order.is_ne(),
+        BinaryOp::Less => order.is_lt(),
+        BinaryOp::LessOrEqual => order.is_le(),
+        BinaryOp::Greater => order.is_gt(),
+        BinaryOp::GreaterOrEqual => order.is_ge(),
+        _ => return None,
+    };
+    Some(ScalarValue::Boolean(Some(holds)))
+}
+
+pub(super) fn negate(value: Typed) -> Typed {
     match value.constant() {
-        Some(datafusion_common::ScalarValue::Boolean(Some(value))) => Typed::bool(!value),
+        Some(ScalarValue::Boolean(value)) => Typed::new(
+            lit(ScalarValue::Boolean(value.map(|value| !value))),
+            Type::Bool,
+        ),
         _ => Typed::new(not(value.expr), Type::Bool),
     }
 }

@@ -1,13 +1,14 @@
 //! `in`, `in~`, `has_any`, `has_all` and their negations.
 
 use datafusion_common::ScalarValue;
-use datafusion_expr::{Expr, in_list, lit, not};
+use datafusion_expr::{Expr, in_list, lit};
 use functions::dynamic;
 use functions::scalar::internal;
 use kql::ast::{self, BinaryOp, ExprKind, LogicalOp, Membership, MembershipOp};
 use kql::{Code, Span, Type};
 use schema::arrow::data_type;
 
+use super::compare::negate;
 use super::{Mode, Row, balanced};
 use crate::IN_VALUES_MAX;
 use crate::binder::Binder;
@@ -50,11 +51,10 @@ impl Binder<'_> {
         let at = membership.value.span;
         match membership.op {
             MembershipOp::In => self.in_values(value, items, span, mode),
-            MembershipOp::NotIn => self.not_in_values(value, items, span, mode),
+            MembershipOp::NotIn => Ok(negate(self.in_values(value, items, span, Mode::Value)?)),
             MembershipOp::InTilde => self.in_texts("__in_ci", value, items, at, span),
             MembershipOp::NotInTilde => {
-                let found = self.in_texts("__in_ci", value, items, at, span)?;
-                Ok(Typed::new(not(found.expr), Type::Bool))
+                Ok(negate(self.in_texts("__in_ci", value, items, at, span)?))
             }
             MembershipOp::HasAny => self.in_texts("__has_any", value, items, at, span),
             MembershipOp::HasAll => self.in_texts("__has_all", value, items, at, span),
@@ -70,7 +70,7 @@ impl Binder<'_> {
         items: &mut Vec<(Typed, Span)>,
     ) -> Result<()> {
         if self.is_tabular(item, scope) {
-            let relation = self.table_expr(item, scope)?;
+            let relation = self.table_in_value(item, scope)?;
             let Some(column) = relation.visible().next().cloned() else {
                 return Err(error(Code::Semantic, item.span, "the table has no columns"));
             };
@@ -103,7 +103,53 @@ impl Binder<'_> {
         Ok(())
     }
 
+    /// Whether a value equals any of the items; that of no value is false, never null.
     fn in_values(
+        &mut self,
+        value: Typed,
+        items: Vec<(Typed, Span)>,
+        span: Span,
+        mode: Mode,
+    ) -> Result<Typed> {
+        let mut tests = Vec::new();
+        let mut groups: Vec<(Type, Vec<(Typed, Span)>)> = Vec::new();
+        for (item, at) in items {
+            let array = match item.constant() {
+                None if item.ty == Type::Dynamic => Some(item.clone()),
+                // Nothing equals null.
+                Some(constant) if item.ty == Type::Dynamic && constant.is_null() => continue,
+                Some(_) if item.ty == Type::Dynamic && value.ty == Type::Dynamic => {
+                    Some(self.invoke("pack_array", vec![item.clone()], at)?)
+                }
+                _ => None,
+            };
+            if let Some(array) = array {
+                let found = self.invoke("__in", vec![value.clone(), array], at)?;
+                tests.push(found.expr);
+                continue;
+            }
+            // A dynamic value is compared as what the items are, which may be of several types.
+            let class = match (value.ty, item.ty) {
+                (Type::Dynamic, ty) if ty.is_numeric() => Type::Long,
+                (Type::Dynamic, ty) => ty,
+                (ty, _) => ty,
+            };
+            match groups.iter_mut().find(|(known, _)| *known == class) {
+                Some((_, group)) => group.push((item, at)),
+                None => groups.push((class, vec![(item, at)])),
+            }
+        }
+        for (_, group) in groups {
+            tests.push(self.in_group(value.clone(), group, span, mode)?.expr);
+        }
+        Ok(match tests.len() {
+            0 => Typed::bool(false),
+            _ => Typed::new(balanced(LogicalOp::Or, tests), Type::Bool),
+        })
+    }
+
+    /// Whether a value equals any of the items, which compare as one type.
+    fn in_group(
         &mut self,
         value: Typed,
         items: Vec<(Typed, Span)>,
@@ -114,51 +160,25 @@ impl Binder<'_> {
             Aligned::Constants(value, items) => (value, items),
             Aligned::Exprs(value, items) => return self.any_equal(value, items, span),
         };
-        let plain = items.len() <= PLAIN_LIST_MAX && (mode == Mode::Filter || !value.may_be_null());
         if items.is_empty() {
             return Ok(Typed::bool(false));
         }
+        let plain = items.len() <= PLAIN_LIST_MAX && (mode == Mode::Filter || !value.may_be_null());
         if plain && value.ty != Type::Real {
             let list = items.into_iter().map(lit).collect();
             return Ok(Typed::new(in_list(value.expr, list, false), Type::Bool));
         }
+        // A null is in no set.
         Ok(Typed::new(in_set(value, items), Type::Bool))
-    }
-
-    fn not_in_values(
-        &mut self,
-        value: Typed,
-        items: Vec<(Typed, Span)>,
-        span: Span,
-        _mode: Mode,
-    ) -> Result<Typed> {
-        let (value, items) = match self.aligned(value, items, span)? {
-            Aligned::Constants(value, items) => (value, items),
-            Aligned::Exprs(value, items) => {
-                let found = self.any_equal(value, items, span)?;
-                return Ok(Typed::new(not(found.expr), Type::Bool));
-            }
-        };
-        if items.is_empty() {
-            return Ok(Typed::bool(true));
-        }
-        if items.len() <= PLAIN_LIST_MAX && !value.may_be_null() && value.ty != Type::Real {
-            let list = items.into_iter().map(lit).collect();
-            return Ok(Typed::new(in_list(value.expr, list, true), Type::Bool));
-        }
-        // A null is in no set, so it is not in this one.
-        Ok(Typed::new(not(in_set(value, items)), Type::Bool))
     }
 
     /// The value and the items as one type.
     fn aligned(&mut self, value: Typed, items: Vec<(Typed, Span)>, span: Span) -> Result<Aligned> {
         let ty = match value.ty {
-            // A dynamic value is compared as what the items are.
-            Type::Dynamic => items
-                .iter()
-                .map(|(item, _)| item.ty)
-                .find(|ty| *ty != Type::Dynamic)
-                .unwrap_or(Type::String),
+            Type::Dynamic => match items.first().map(|(item, _)| item.ty) {
+                None | Some(Type::Dynamic) => Type::String,
+                Some(ty) => ty,
+            },
             ty => ty,
         };
         // Reals among whole numbers widen the whole list.
@@ -166,7 +186,13 @@ impl Binder<'_> {
             .iter()
             .filter(|(item, _)| item.ty.is_numeric() && ty.is_numeric())
             .fold(ty, |ty, (item, _)| super::compare::wider(ty, item.ty));
-        let value = self.convert(value, ty, span)?;
+        let (ty, value) = match value.ty {
+            // A number with a fraction is none of these.
+            Type::Dynamic if ty.is_integer() => {
+                (Type::Long, self.invoke("__exact_long", vec![value], span)?)
+            }
+            _ => (ty, self.convert(value, ty, span)?),
+        };
         let mut exprs = Vec::with_capacity(items.len());
         for (item, at) in items {
             if item.ty == ty {

@@ -132,10 +132,23 @@ impl Binder<'_> {
             values.push((self.scalar(pair[1], scope, row)?, pair[1].span));
         }
         values.push((self.scalar(otherwise, scope, row)?, otherwise.span));
-        let (mut values, ty) = self.unified(values)?;
-        let otherwise = values.pop().expect("there is a value for the rest");
-        let mut branches = conditions.into_iter().zip(values);
-        let (condition, value) = branches.next().expect("there is a condition");
+        let (mut values, ty) = self.unified(values, false)?;
+        let mut otherwise = values.pop().expect("there is a value for the rest");
+        let mut taken = Vec::new();
+        for (condition, value) in conditions.into_iter().zip(values) {
+            match condition {
+                Expr::Literal(ScalarValue::Boolean(Some(true)), _) => {
+                    otherwise = value;
+                    break;
+                }
+                Expr::Literal(ScalarValue::Boolean(_), _) => {}
+                condition => taken.push((condition, value)),
+            }
+        }
+        let mut branches = taken.into_iter();
+        let Some((condition, value)) = branches.next() else {
+            return Ok(otherwise);
+        };
         let mut case = when(condition, value.expr);
         for (condition, value) in branches {
             case = case.when(condition, value.expr);
@@ -146,8 +159,9 @@ impl Binder<'_> {
         ))
     }
 
-    /// Values of branches as one type.
-    fn unified(&mut self, values: Vec<(Typed, Span)>) -> Result<(Vec<Typed>, Type)> {
+    /// Values of branches as one type. Beside values of another type, dynamic ones are taken for that
+    /// or, if `dynamic` says so, all are made dynamic.
+    fn unified(&mut self, values: Vec<(Typed, Span)>, dynamic: bool) -> Result<(Vec<Typed>, Type)> {
         // A null says nothing of the type.
         let is_untyped = |value: &Typed| {
             value.ty == Type::Dynamic && value.constant().is_some_and(ScalarValue::is_null)
@@ -156,6 +170,8 @@ impl Binder<'_> {
         for (value, span) in values.iter().filter(|(value, _)| !is_untyped(value)) {
             ty = Some(match ty {
                 None => value.ty,
+                Some(Type::Dynamic) if !dynamic => value.ty,
+                Some(ty) if !dynamic && value.ty == Type::Dynamic => ty,
                 Some(ty) => common_type(ty, value.ty).ok_or_else(|| {
                     let message = format!("the values are of types {ty} and {}", value.ty);
                     let hint = format!("convert one of them: `{}(…)`", conversion(ty));
@@ -187,7 +203,7 @@ impl Binder<'_> {
     ) -> Result<Typed> {
         expect_args(call, span, 1..=64)?;
         let args = self.bound_args(call, scope, row)?;
-        let (mut values, ty) = self.unified(args)?;
+        let (mut values, ty) = self.unified(args, true)?;
         let last = values.pop().expect("there is an argument");
         let mut values = values.into_iter();
         let Some(first) = values.next() else {
@@ -237,7 +253,7 @@ impl Binder<'_> {
         if !self.is_tabular(arg, scope) {
             return self.scalar(arg, scope, Row::NONE);
         }
-        let relation = self.table_expr(arg, scope)?;
+        let relation = self.table_in_value(arg, scope)?;
         let Some(column) = relation.visible().next().cloned() else {
             return Err(error(Code::Semantic, arg.span, "the table has no columns"));
         };

@@ -1,9 +1,9 @@
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock, Mutex, Weak};
 
-use arrow::array::{Array, ArrayRef, ListArray};
-use arrow::datatypes::{DataType, Field, FieldRef};
-use arrow::row::{RowConverter, SortField};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray};
+use arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
+use arrow::row::{RowConverter, Rows, SortField};
 use datafusion_common::{Result, ScalarValue, exec_err};
 use datafusion_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
@@ -37,7 +37,7 @@ impl ScalarUDFImpl for InSetUdf {
         let set = set_of(list)?;
         let constant = matches!(args.args[0], ColumnarValue::Scalar(_));
         let values = args.args[0].to_array(if constant { 1 } else { args.number_rows })?;
-        let rows = converter(values.data_type())?.convert_columns(&[Arc::clone(&values)])?;
+        let rows = rows_of(&values)?;
         let found = args::truths(values.len(), |row| {
             values.is_valid(row) && set.contains(rows.row(row).data())
         })?;
@@ -56,8 +56,20 @@ type Set = HashSet<Box<[u8]>>;
 type Made = Mutex<Option<(Weak<ListArray>, Arc<Set>)>>;
 static MADE: LazyLock<Made> = LazyLock::new(Mutex::default);
 
-fn converter(data_type: &DataType) -> Result<RowConverter> {
-    Ok(RowConverter::new(vec![SortField::new(data_type.clone())])?)
+/// Values as rows of bytes; both zeros are the same.
+fn rows_of(values: &ArrayRef) -> Result<Rows> {
+    let values: ArrayRef = match values.as_primitive_opt::<Float64Type>() {
+        Some(reals) => Arc::new(reals.unary::<_, Float64Type>(|real| real + 0.0)),
+        None => Arc::clone(values),
+    };
+    let converter = RowConverter::new(vec![SortField::new(values.data_type().clone())])?;
+    Ok(converter.convert_columns(&[values])?)
+}
+
+/// Whether a value is equal to itself: null is not, and neither is what is not a number.
+fn equals_itself(values: &ArrayRef, index: usize) -> bool {
+    let reals = values.as_primitive_opt::<Float64Type>();
+    values.is_valid(index) && !reals.is_some_and(|reals| reals.value(index).is_nan())
 }
 
 fn set_of(list: &Arc<ListArray>) -> Result<Arc<Set>> {
@@ -72,9 +84,9 @@ fn set_of(list: &Arc<ListArray>) -> Result<Arc<Set>> {
         return Ok(Arc::clone(set));
     }
     let values: ArrayRef = Arc::clone(list.values());
-    let rows = converter(values.data_type())?.convert_columns(&[Arc::clone(&values)])?;
+    let rows = rows_of(&values)?;
     let set: Set = (0..values.len())
-        .filter(|index| values.is_valid(*index))
+        .filter(|index| equals_itself(&values, *index))
         .map(|index| rows.row(index).data().into())
         .collect();
     let set = Arc::new(set);
@@ -85,7 +97,7 @@ fn set_of(list: &Arc<ListArray>) -> Result<Arc<Set>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{AsArray, StringViewArray};
+    use arrow::array::StringViewArray;
 
     #[test]
     fn finds_members_and_no_nulls() {
