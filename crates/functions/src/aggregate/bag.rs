@@ -127,13 +127,12 @@ impl Keys {
     }
 }
 
-/// The type of a column that holds both; whatever differs beyond numbers is dynamic.
+/// The type of a column that holds both; types that differ, numbers among them, make it dynamic.
 fn common_type(a: &'static str, b: &'static str) -> &'static str {
     match (a, b) {
         (a, "") => a,
         ("", b) => b,
         (a, b) if a == b => a,
-        ("long", "real") | ("real", "long") => "real",
         _ => "dynamic",
     }
 }

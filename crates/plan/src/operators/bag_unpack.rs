@@ -1,7 +1,8 @@
+use datafusion_common::ScalarValue;
 use datafusion_expr::{LogicalPlanBuilder, lit};
 use functions::aggregate::aggregates;
 use functions::dynamic;
-use kql::ast::{self, Literal, ParamValue};
+use kql::ast::{self, ColumnDecl, Literal, ParamValue};
 use kql::{Code, Span, Type};
 
 use crate::binder::Binder;
@@ -71,36 +72,19 @@ pub(crate) fn bind<'q>(
             return Err(error(Code::Parameter, *at, "unknown hint"));
         }
     }
-    let keys = match &evaluate.schema {
-        Some(columns) => columns
-            .iter()
-            .filter(|column| {
-                input.column(&column.name.text).is_none() || column.name.text == *bag_name
-            })
-            .map(|column| (column.name.text.clone(), column.ty))
-            .collect(),
-        None => keys_of(binder, &input, &bag_value, span)?,
-    };
-    let keys: Vec<(String, Type)> = keys
-        .into_iter()
-        .filter(|(key, _)| !ignored.contains(key))
-        .collect();
-    if keys.len() > COLUMNS_MAX {
-        let message = format!(
-            "the bags have {} keys; the limit is {COLUMNS_MAX}",
-            keys.len()
-        );
-        return Err(error(Code::Limit, span, message));
-    }
-    let outputs = outputs(
-        binder,
-        &input,
-        &bag_value,
+    let unpack = Unpack {
+        input: &input,
+        bag: bag_value,
         bag_name,
-        &keys,
-        (&prefix, &conflict),
+        prefix,
+        conflict: Conflict::read(&conflict, span)?,
+        ignored,
         span,
-    )?;
+    };
+    let outputs = match &evaluate.schema {
+        Some(columns) => unpack.declared(binder, columns)?,
+        None => unpack.found(binder)?,
+    };
     input.project(outputs, span)
 }
 
@@ -142,105 +126,174 @@ fn constant_text<'q>(
     }
 }
 
-/// The keys of all bags with the types of their values, in order of keys.
-fn keys_of(
-    binder: &mut Binder<'_>,
-    input: &Relation,
-    bag: &Typed,
-    span: Span,
-) -> Result<Vec<(String, Type)>> {
-    let schema = aggregates()
-        .bag_schema
-        .call(vec![bag.expr.clone()])
-        .alias("schema");
-    let plan = input
-        .builder(span)?
-        .aggregate(Vec::<datafusion_expr::Expr>::new(), vec![schema])
-        .and_then(LogicalPlanBuilder::build)
-        .at(span)?;
-    let column = Column::new("schema", Type::Dynamic, Visible::Always);
-    let rows = binder.ask(input.derived(plan, vec![column]), false, span)?;
-    let value = datafusion_common::ScalarValue::try_from_array(rows.column(0), 0).at(span)?;
-    let text = value.try_as_str().flatten().unwrap_or("{}");
-    Ok(dynamic::members(text)
-        .map(|(key, ty)| {
-            let ty = Type::from_name(&dynamic::string_value(ty)).unwrap_or(Type::Dynamic);
-            (key.into_owned(), ty)
-        })
-        .collect())
+/// What becomes of a key that is called as a column of the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Conflict {
+    Error,
+    ReplaceSource,
+    KeepSource,
 }
 
-fn outputs(
-    binder: &mut Binder<'_>,
-    input: &Relation,
-    bag: &Typed,
-    bag_name: &str,
-    keys: &[(String, Type)],
-    (prefix, conflict): (&str, &str),
-    span: Span,
-) -> Result<Vec<Output>> {
-    let mut outputs: Vec<Output> = Vec::new();
-    let mut placed: Vec<&str> = Vec::new();
-    let value = |binder: &mut Binder<'_>, key: &str, ty: Type| -> Result<Typed> {
-        let step = binder.convert(Typed::string(key), Type::Dynamic, span)?;
-        let member = binder.invoke("__path", vec![bag.clone(), step], span)?;
-        if ty == Type::Dynamic {
-            Ok(member)
-        } else {
-            binder.invoke(conversion(ty), vec![member], span)
-        }
-    };
-    for column in input
-        .columns
-        .iter()
-        .filter(|column| column.visible != Visible::Never)
-    {
-        let key = keys
-            .iter()
-            .find(|(key, _)| format!("{prefix}{key}") == column.name);
-        match key {
-            None if column.name == bag_name => {}
-            None => outputs.push(Output::keep(column)),
-            // A key of the bag column's own name takes its place.
-            Some((key, ty)) if column.name == bag_name => {
-                placed.push(key);
-                outputs.push(Output::new(&*column.name, value(binder, key, *ty)?));
+impl Conflict {
+    fn read(text: &str, span: Span) -> Result<Self> {
+        match text {
+            "error" => Ok(Self::Error),
+            "replace_source" => Ok(Self::ReplaceSource),
+            "keep_source" => Ok(Self::KeepSource),
+            other => {
+                let message = format!("`{other}` is no way to resolve conflicts");
+                Err(error(Code::Parameter, span, message))
             }
-            Some((key, ty)) => match conflict {
-                "replace_source" => {
-                    placed.push(key);
-                    outputs.push(Output::new(&*column.name, value(binder, key, *ty)?));
-                }
-                "keep_source" => {
-                    placed.push(key);
-                    outputs.push(Output::keep(column));
-                }
-                "error" => {
-                    let message = format!("the key `{key}` is also a column");
-                    let hint = "give a prefix, or `replace_source` or `keep_source`";
-                    return Err(error_with_hint(Code::Ambiguous, span, message, hint));
-                }
-                other => {
-                    let message = format!("`{other}` is no way to resolve conflicts");
-                    return Err(error(Code::Parameter, span, message));
-                }
-            },
         }
     }
-    for (key, ty) in keys
-        .iter()
-        .filter(|(key, _)| !placed.contains(&key.as_str()))
-    {
-        outputs.push(Output::new(
-            format!("{prefix}{key}"),
-            value(binder, key, *ty)?,
-        ));
+}
+
+struct Unpack<'a> {
+    input: &'a Relation,
+    bag: Typed,
+    bag_name: &'a str,
+    prefix: String,
+    conflict: Conflict,
+    ignored: Vec<String>,
+    span: Span,
+}
+
+impl Unpack<'_> {
+    /// The table's columns but for the bag, then those of all keys.
+    fn found(&self, binder: &mut Binder<'_>) -> Result<Vec<Output>> {
+        let mut keys = self.keys(binder)?;
+        let mut outputs: Vec<Output> = Vec::new();
+        let columns = self.input.columns.iter();
+        for column in columns.filter(|column| column.visible != Visible::Never) {
+            let at = keys
+                .iter()
+                .position(|(key, _)| self.output(key) == column.name);
+            match at.map(|at| keys.remove(at)) {
+                None if column.name == self.bag_name => {}
+                None => outputs.push(Output::keep(column)),
+                // A key of the bag column's own name takes its place.
+                Some((key, ty)) if column.name == self.bag_name || self.replaces(&key)? => {
+                    outputs.push(Output::new(&*column.name, self.value(binder, &key, ty)?));
+                }
+                Some(_) => outputs.push(Output::keep(column)),
+            }
+        }
+        for (key, ty) in keys {
+            outputs.push(Output::new(
+                self.output(&key),
+                self.value(binder, &key, ty)?,
+            ));
+        }
+        if outputs.is_empty() {
+            outputs.push(Output {
+                visible: Visible::Never,
+                ..Output::new("#none", Typed::new(lit(0_i64), Type::Long))
+            });
+        }
+        Ok(outputs)
     }
-    if outputs.is_empty() {
-        outputs.push(Output {
-            visible: Visible::Never,
-            ..Output::new("#none", Typed::new(lit(0_i64), Type::Long))
+
+    /// The columns that a schema says, in its order: those of the table that it names, those of keys,
+    /// and nulls where there is neither.
+    fn declared(&self, binder: &mut Binder<'_>, columns: &[ColumnDecl]) -> Result<Vec<Output>> {
+        let source = |name: &str| {
+            let column = self.input.column(name);
+            column.filter(|column| column.name != self.bag_name)
+        };
+        // What keys there are matters only where one may be called as a column of the table.
+        let is_source = |column: &ColumnDecl| source(&column.name.text).is_some();
+        let keys = match self.conflict {
+            Conflict::KeepSource => Vec::new(),
+            _ if !columns.iter().any(is_source) => Vec::new(),
+            _ => self.keys(binder)?,
+        };
+        let mut outputs: Vec<Output> = Vec::new();
+        for column in columns {
+            let name = &column.name.text;
+            if outputs.iter().any(|output| output.name == *name) {
+                let message = format!("the column `{name}` is given twice");
+                return Err(error(Code::Ambiguous, column.name.span, message));
+            }
+            let key = keys.iter().find(|(key, _)| self.output(key) == *name);
+            let is_replaced = match key {
+                Some((key, _)) if is_source(column) => self.replaces(key)?,
+                _ => false,
+            };
+            outputs.push(match source(name).filter(|_| !is_replaced) {
+                Some(source) if source.ty == column.ty => Output::keep(source),
+                Some(source) => {
+                    let message = format!("the column `{name}` is a {}", source.ty);
+                    return Err(error(Code::Type, column.name.span, message));
+                }
+                None => Output::new(&**name, self.declared_value(binder, column)?),
+            });
+        }
+        Ok(outputs)
+    }
+
+    fn declared_value(&self, binder: &mut Binder<'_>, column: &ColumnDecl) -> Result<Typed> {
+        let key = column.name.text.strip_prefix(&*self.prefix);
+        match key.filter(|key| self.ignored.iter().all(|ignored| ignored != key)) {
+            Some(key) => self.value(binder, key, column.ty),
+            None => Ok(Typed::null(column.ty)),
+        }
+    }
+
+    /// The name of a key's column.
+    fn output(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// Whether a key that is called as a column of the table takes its place.
+    fn replaces(&self, key: &str) -> Result<bool> {
+        if self.conflict == Conflict::Error {
+            let message = format!("the key `{key}` is also a column");
+            let hint = "give a prefix, or `replace_source` or `keep_source`";
+            return Err(error_with_hint(Code::Ambiguous, self.span, message, hint));
+        }
+        Ok(self.conflict == Conflict::ReplaceSource)
+    }
+
+    /// The value of a key.
+    fn value(&self, binder: &mut Binder<'_>, key: &str, ty: Type) -> Result<Typed> {
+        let step = binder.convert(Typed::string(key), Type::Dynamic, self.span)?;
+        let member = binder.invoke("__path", vec![self.bag.clone(), step], self.span)?;
+        match ty {
+            Type::Dynamic => Ok(member),
+            ty => binder.invoke(conversion(ty), vec![member], self.span),
+        }
+    }
+
+    /// The keys of all bags with the types of their values, in order of keys.
+    fn keys(&self, binder: &mut Binder<'_>) -> Result<Vec<(String, Type)>> {
+        let schema = aggregates()
+            .bag_schema
+            .call(vec![self.bag.expr.clone()])
+            .alias("schema");
+        let plan = self
+            .input
+            .builder(self.span)?
+            .aggregate(Vec::<datafusion_expr::Expr>::new(), vec![schema])
+            .and_then(LogicalPlanBuilder::build)
+            .at(self.span)?;
+        let column = Column::new("schema", Type::Dynamic, Visible::Always);
+        let rows = binder.ask(self.input.derived(plan, vec![column]), false, self.span)?;
+        let value = ScalarValue::try_from_array(rows.column(0), 0).at(self.span)?;
+        let text = value.try_as_str().flatten().unwrap_or("{}");
+        let keys = dynamic::members(text).map(|(key, ty)| {
+            let ty = Type::from_name(&dynamic::string_value(ty)).unwrap_or(Type::Dynamic);
+            (key.into_owned(), ty)
         });
+        let keys: Vec<(String, Type)> = keys
+            .filter(|(key, _)| !self.ignored.contains(key))
+            .collect();
+        if keys.len() > COLUMNS_MAX {
+            let message = format!(
+                "the bags have {} keys; the limit is {COLUMNS_MAX}",
+                keys.len()
+            );
+            return Err(error(Code::Limit, self.span, message));
+        }
+        Ok(keys)
     }
-    Ok(outputs)
 }
