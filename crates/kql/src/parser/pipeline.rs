@@ -206,7 +206,7 @@ impl Parser<'_> {
             "make-graph" => self.make_graph_operator(),
             "make-series" => self.make_series_operator(),
             "mv-apply" => self.mv_apply_operator(),
-            "mv-expand" => self.mv_expand_operator(),
+            "mv-expand" => self.mv_expand_operator(keyword),
             "parse" => self.parse_operator(false),
             "parse-kv" => self.parse_kv_operator(),
             "parse-where" => self.parse_operator(true),

@@ -1,14 +1,23 @@
 //! `mv-expand`, `mv-apply`.
 
 use super::super::{Parse, Parser};
-use crate::ast::{Expr, Literal, MvApply, MvColumn, MvExpand, OperatorKind};
+use crate::ast::{Expr, ExprKind, Literal, MvApply, MvColumn, MvExpand, OperatorKind};
 use crate::lexer::TokenKind;
+use crate::span::Span;
+
+/// How many rows `mvexpand` gives of each row, unless it says how many.
+const OLD_ROWS_MAX: i64 = 128;
 
 impl Parser<'_> {
-    pub(in crate::parser) fn mv_expand_operator(&mut self) -> Parse<OperatorKind> {
+    /// `mv-expand`, or `mvexpand` of old, which has a limit even if it says none.
+    pub(in crate::parser) fn mv_expand_operator(&mut self, keyword: Span) -> Parse<OperatorKind> {
         let params = self.params(&["kind", "bagexpansion", "with_itemindex"])?;
         let columns = self.list(Self::mv_column)?;
-        let limit = self.row_limit()?;
+        let mut limit = self.row_limit()?;
+        if limit.is_none() && keyword.text(self.text) == "mvexpand" {
+            let rows = ExprKind::Literal(Literal::Long(Some(OLD_ROWS_MAX)));
+            limit = Some(self.make(rows, keyword)?);
+        }
         Ok(OperatorKind::MvExpand(MvExpand {
             params,
             columns,
