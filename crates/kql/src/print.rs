@@ -223,7 +223,15 @@ impl Printer {
     }
 
     fn schema(&mut self, columns: &[ColumnDecl]) {
-        self.word("(");
+        self.output_schema(columns, false);
+    }
+
+    fn output_schema(&mut self, columns: &[ColumnDecl], with_source: bool) {
+        self.word(match (with_source, columns) {
+            (false, _) => "(",
+            (true, []) => "(*",
+            (true, _) => "(*, ",
+        });
         self.list(columns, |printer, column| {
             printer.ident(&column.name);
             printer.word(": ");

@@ -134,15 +134,28 @@ fn evaluate_plugin<'q>(
     scope: &Scope<'q>,
     span: Span,
 ) -> Result<Relation> {
-    match evaluate.plugin.call.name.text.as_str() {
+    let plugin = &evaluate.plugin.call.name;
+    let takes_schema = match plugin.text.as_str() {
+        "bag_unpack" => true,
+        "pivot" => !evaluate.with_source,
+        _ => evaluate.schema.is_none(),
+    };
+    if !takes_schema {
+        let schema = match evaluate.with_source {
+            true => "a schema with `*`",
+            false => "a schema",
+        };
+        return Err(unsupported(
+            plugin.span,
+            format!("{schema} of the plugin `{plugin}`", plugin = plugin.text),
+        ));
+    }
+    match plugin.text.as_str() {
         "bag_unpack" => bag_unpack::bind(binder, evaluate, input, scope, span),
         "narrow" => narrow::bind(binder, evaluate, input, span),
         "pivot" => pivot::bind(binder, evaluate, input, scope, span),
         "dcount_intersect" => dcount_intersect::bind(binder, evaluate, input, scope, span),
-        name => Err(unsupported(
-            evaluate.plugin.call.name.span,
-            format!("the plugin `{name}`"),
-        )),
+        name => Err(unsupported(plugin.span, format!("the plugin `{name}`"))),
     }
 }
 

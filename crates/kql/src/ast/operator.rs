@@ -148,6 +148,8 @@ pub struct Evaluate {
     pub plugin: Invocation,
     /// Columns of the result, if said.
     pub schema: Option<Vec<ColumnDecl>>,
+    /// Whether the columns of the table come before those of the schema: `(*, …)`.
+    pub with_source: bool,
 }
 
 /// `facet by a, b [with …]`.

@@ -46,7 +46,7 @@ impl Printer {
                 self.call(&evaluate.plugin.call);
                 if let Some(schema) = &evaluate.schema {
                     self.word(" : ");
-                    self.schema(schema);
+                    self.output_schema(schema, evaluate.with_source);
                 }
             }
             OperatorKind::ExecuteAndCache => self.word("execute-and-cache"),

@@ -82,7 +82,7 @@ pub(crate) fn bind<'q>(
         span,
     };
     let outputs = match &evaluate.schema {
-        Some(columns) => unpack.declared(binder, columns)?,
+        Some(columns) => unpack.declared(binder, columns, evaluate.with_source)?,
         None => unpack.found(binder)?,
     };
     input.project(outputs, span)
@@ -194,8 +194,13 @@ impl Unpack<'_> {
     }
 
     /// The columns that a schema says, in its order: those of the table that it names, those of keys,
-    /// and nulls where there is neither.
-    fn declared(&self, binder: &mut Binder<'_>, columns: &[ColumnDecl]) -> Result<Vec<Output>> {
+    /// and nulls where there is neither. All columns of the table may come before.
+    fn declared(
+        &self,
+        binder: &mut Binder<'_>,
+        columns: &[ColumnDecl],
+        with_source: bool,
+    ) -> Result<Vec<Output>> {
         let source = |name: &str| {
             let column = self.input.column(name);
             column.filter(|column| column.name != self.bag_name)
@@ -208,9 +213,20 @@ impl Unpack<'_> {
             _ => self.keys(binder)?,
         };
         let mut outputs: Vec<Output> = Vec::new();
-        for column in columns {
+        if with_source {
+            let sources = self.input.visible();
+            outputs.extend(
+                sources
+                    .filter(|column| column.name != self.bag_name)
+                    .map(Output::keep),
+            );
+        }
+        for (index, column) in columns.iter().enumerate() {
             let name = &column.name.text;
-            if outputs.iter().any(|output| output.name == *name) {
+            if columns[..index]
+                .iter()
+                .any(|other| other.name.text == *name)
+            {
                 let message = format!("the column `{name}` is given twice");
                 return Err(error(Code::Ambiguous, column.name.span, message));
             }
@@ -219,14 +235,18 @@ impl Unpack<'_> {
                 Some((key, _)) if is_source(column) => self.replaces(key)?,
                 _ => false,
             };
-            outputs.push(match source(name).filter(|_| !is_replaced) {
+            let output = match source(name).filter(|_| !is_replaced) {
                 Some(source) if source.ty == column.ty => Output::keep(source),
                 Some(source) => {
                     let message = format!("the column `{name}` is a {}", source.ty);
                     return Err(error(Code::Type, column.name.span, message));
                 }
                 None => Output::new(&**name, self.declared_value(binder, column)?),
-            });
+            };
+            match outputs.iter_mut().find(|known| known.name == *name) {
+                Some(known) => *known = output,
+                None => outputs.push(output),
+            }
         }
         Ok(outputs)
     }

@@ -64,16 +64,36 @@ impl Parser<'_> {
     pub(in crate::parser) fn evaluate_operator(&mut self) -> Parse<OperatorKind> {
         let params = self.params(&[])?;
         let plugin = self.invocation()?;
-        let schema = if self.eat(TokenKind::Colon) {
-            Some(self.row_schema()?)
-        } else {
+        let mut with_source = false;
+        let schema = if !self.eat(TokenKind::Colon) {
             None
+        } else if self.is(TokenKind::OpenParen) && self.kind_at(1) == TokenKind::Star {
+            with_source = true;
+            Some(self.schema_with_source()?)
+        } else {
+            Some(self.row_schema()?)
         };
         Ok(OperatorKind::Evaluate(Evaluate {
             params,
             plugin,
             schema,
+            with_source,
         }))
+    }
+
+    /// `(*, name: type, …)`.
+    fn schema_with_source(&mut self) -> Parse<Vec<crate::ast::ColumnDecl>> {
+        self.expect(TokenKind::OpenParen, "`(`")?;
+        self.expect(TokenKind::Star, "`*`")?;
+        let mut columns = Vec::new();
+        while self.eat(TokenKind::Comma) {
+            let name = self.name("a column name")?;
+            self.expect(TokenKind::Colon, "`:` and a type")?;
+            let ty = self.scalar_type()?;
+            columns.push(crate::ast::ColumnDecl { name, ty });
+        }
+        self.expect(TokenKind::CloseParen, "`)` or `,`")?;
+        Ok(columns)
     }
 
     /// `f(…)`.
