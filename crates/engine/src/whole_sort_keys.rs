@@ -34,7 +34,8 @@ impl PhysicalOptimizerRule for WholeSortKeys {
             let Some(sort) = as_node::<SortExec>(merge.input()) else {
                 return Ok(Transformed::no(node));
             };
-            if sort.fetch().is_none() || sort.expr() == merge.expr() {
+            let lacks = merge.expr().iter().any(|key| !sort.expr().contains(key));
+            if sort.fetch().is_none() || !lacks {
                 return Ok(Transformed::no(node));
             }
             let sort = SortExec::new(merge.expr().clone(), Arc::clone(sort.input()))

@@ -268,10 +268,12 @@ impl Parser<'_> {
         Ok(params)
     }
 
-    /// Adds a parameter. Hints may be given again: `hint.shufflekey` takes a key each time.
+    /// Adds a parameter. Hints may be given again, as `hint.shufflekey` takes a key each time, and so
+    /// may the quotes of `parse-kv`.
     pub(super) fn push_param(&mut self, params: &mut Vec<Param>, param: Param) {
         let name = &param.name.text;
-        if !name.starts_with("hint.") && params.iter().any(|other| other.name.text == *name) {
+        let again = name.starts_with("hint.") || name == "quote";
+        if !again && params.iter().any(|other| other.name.text == *name) {
             let message = format!("`{}` is given twice", shortened(name));
             self.error(Code::Parameter, param.name.span, message);
         }
