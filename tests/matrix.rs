@@ -110,7 +110,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "parse kind=relaxed",
         "T | parse kind=relaxed b with 'x' n:long",
     ),
-    ("parse-kv", "T | parse-kv b as (k: string)"),
+    (
+        "parse-kv",
+        "T | parse-kv b as (k: string) with (pair_delimiter=';', kv_delimiter='=')",
+    ),
     ("parse-where", "T | parse-where b with 'x' rest"),
     ("partition", "T | partition by b (top 1 by a)"),
     ("print", "print x = 1"),

@@ -83,8 +83,12 @@ impl Binder<'_> {
                 .and_then(datafusion_expr::LogicalPlanBuilder::build)
                 .at(item.span)?;
             let rows = self.ask(relation.with_plan(plan), true, item.span)?;
-            for index in 0..rows.num_rows() {
-                let value = ScalarValue::try_from_array(rows.column(0), index).at(item.span)?;
+            // In order, so that the plan does not depend on which shard answered first.
+            let values = arrow::compute::sort(rows.column(0), None)
+                .map_err(datafusion_common::DataFusionError::from)
+                .at(item.span)?;
+            for index in 0..values.len() {
+                let value = ScalarValue::try_from_array(&values, index).at(item.span)?;
                 items.push((Typed::new(lit(value), column.ty), item.span));
             }
             return Ok(());
