@@ -358,7 +358,6 @@ fn run(
     span: Span,
 ) -> Result<Relation> {
     // In the plan the right side's fields have names of their own, so that none is ambiguous.
-    let mut names = Names::new(left.columns.iter().map(|column| column.name.clone()));
     let renamed: Vec<(Column, String)> = right
         .columns
         .iter()
@@ -421,23 +420,32 @@ fn run(
         }
     }
     if has_right {
-        if !has_left {
-            names = Names::new([]);
-        }
-        let shown = renamed
+        let right = renamed
             .iter()
             .filter(|(c, _)| c.visible == Visible::Always && !dropped.contains(&c.name));
-        for (c, field) in shown {
-            let name = names.unique(&c.name);
-            let value = padded(field, c.ty, right_padded, span)?;
+        let right: Vec<&(Column, String)> = right.collect();
+        for (name, (c, field)) in right_names(&outputs, &right).into_iter().zip(right) {
             outputs.push(Output {
                 name,
-                value,
+                value: padded(field, c.ty, right_padded, span)?,
                 visible: c.visible,
             });
         }
     }
     left.derived(plan, columns).project(outputs, span)
+}
+
+/// The names of the right side's columns. One that clashes gives way to all others, those that come
+/// after it among them: `c` beside `c, c1` is `c2`.
+fn right_names(left: &[Output], right: &[&(Column, String)]) -> Vec<String> {
+    let left = || left.iter().map(|output| &output.name);
+    let right = right.iter().map(|(column, _)| &column.name);
+    let mut names = Names::new(left().chain(right.clone()).cloned());
+    let named = right.map(|name| match left().any(|other| other == name) {
+        true => names.unique(name),
+        false => name.clone(),
+    });
+    named.collect()
 }
 
 /// A column of a side that an outer join may pad: a string that is missing is empty.
