@@ -138,6 +138,19 @@ pub(super) fn matching<'q>(
             .collect();
         views.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, function, inner) in views {
+            if legs.iter().any(|leg| leg.name.as_ref() == Some(&name)) {
+                let message = format!(
+                    "both a table and a view `{name}` fit `{pattern}`",
+                    pattern = pattern.text
+                );
+                let hint = "give the view another name, or name the legs one by one";
+                return Err(error_with_hint(
+                    Code::Ambiguous,
+                    pattern.span,
+                    message,
+                    hint,
+                ));
+            }
             legs.push(binder.view(&name, function, &inner, pattern.span)?);
         }
     }
