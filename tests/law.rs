@@ -95,3 +95,15 @@ async fn a_limit_above_a_join_does_not_cut_its_sides() {
         "A | where id > 6 | join kind=leftouter B on id | take 3 | summarize countif(isnull(id1))";
     check(&tables, query, &[&["0"]]).await;
 }
+
+/// A total is one row, even of nothing; a filter that drops it leaves none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filter_without_columns_drops_a_total() {
+    let tables = [ids("A", 0)];
+    let query = "A | summarize n = count() | extend ok = false | where ok";
+    check(&tables, query, &[]).await;
+    let query = "A | summarize n = count() | extend word = 'x' | where word == 'x' | where n > 3";
+    check(&tables, query, &[&["10", "\"x\""]]).await;
+    let query = "union (A | summarize n = count()), (A | count) | where 1 == 2 | count";
+    check(&tables, query, &[&["0"]]).await;
+}

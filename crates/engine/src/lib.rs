@@ -11,6 +11,7 @@
 mod boundaries;
 pub mod channel;
 mod codec;
+mod filtered_totals;
 mod metered;
 pub mod session;
 mod shard_scan;

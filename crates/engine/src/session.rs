@@ -25,6 +25,7 @@ use datafusion_distributed::{
 use crate::boundaries::{PlaceBoundaries, is_distributed};
 use crate::channel::{Channels, MeteredChannels};
 use crate::codec::LeafCodec;
+use crate::filtered_totals::FilteredTotals;
 use crate::metered::MeterWindows;
 use crate::shard_scan::{ShardScanExec, as_node};
 use crate::stats::QueryStats;
@@ -84,6 +85,7 @@ impl Session {
             .with_default_features()
             .with_config(plan_config)
             .with_runtime_env(runtime)
+            .with_analyzer_rule(Arc::new(FilteredTotals))
             .with_physical_optimizer_rules(rules)
             .with_distributed_planner()
             .with_distributed_user_codec(LeafCodec)

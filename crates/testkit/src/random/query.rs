@@ -3,7 +3,7 @@
 use kql::Type;
 
 use super::expr::{DEPTH, expr, predicate};
-use super::relate::{source, twice};
+use super::relate::{join, source, table, twice, unite};
 use super::shape::{Field, Flow, Same};
 use super::summarize::summarize;
 use super::{Random, World};
@@ -40,7 +40,7 @@ pub fn query(random: &mut Random, world: &World) -> Asked {
         flow = twice(random, &flow);
     }
     for _ in 0..random.below(4) {
-        row_operator(random, &mut flow);
+        row_operator(random, &mut flow, world);
     }
     let split = (
         format!("{prelude}{}", flow.text),
@@ -55,8 +55,8 @@ pub fn query(random: &mut Random, world: &World) -> Asked {
     }
 }
 
-fn row_operator(random: &mut Random, flow: &mut Flow) {
-    match random.below(12) {
+fn row_operator(random: &mut Random, flow: &mut Flow, world: &World) {
+    match random.below(15) {
         0 | 1 => {
             let p = predicate(random, flow, DEPTH);
             flow.pipe(&format!("where {p}"));
@@ -70,7 +70,15 @@ fn row_operator(random: &mut Random, flow: &mut Flow) {
             let take = 5 + random.below(20);
             sorted(random, flow, Some(take));
         }
-        _ => summarize(random, flow),
+        11 => summarize(random, flow),
+        12 | 13 => {
+            let mut right = table(random, world);
+            if random.chance(50) {
+                summarize(random, &mut right);
+            }
+            *flow = join(random, flow.clone(), right);
+        }
+        _ => unite(random, flow, world),
     }
 }
 
@@ -291,7 +299,9 @@ fn last(random: &mut Random, flow: &mut Flow, prelude: &str) -> Expect {
                         .map(|field| field.name.clone())
                 })
                 .collect();
-            if let [name, ..] = names.as_slice() {
+            if flow.columns.iter().all(|field| field.key) && random.chance(50) {
+                flow.pipe("distinct *");
+            } else if let [name, ..] = names.as_slice() {
                 let same = names.last() == Some(name);
                 let list = if same { name.clone() } else { names.join(", ") };
                 flow.pipe(&format!("distinct {list}"));

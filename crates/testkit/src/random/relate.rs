@@ -3,7 +3,7 @@
 use kql::Type;
 
 use super::expr::{DEPTH, predicate};
-use super::shape::{Field, Flow};
+use super::shape::{Field, Flow, Same};
 use super::{Random, World};
 
 /// One table, filtered or not.
@@ -228,6 +228,20 @@ fn lookup(random: &mut Random, left: Flow, right: Flow) -> Flow {
         },
         None => left,
     }
+}
+
+/// Adds the rows of a table.
+pub(super) fn unite(random: &mut Random, flow: &mut Flow, world: &World) {
+    let other = table(random, world);
+    let legs = [flow.clone(), other];
+    // What is not exact in one leg would be carried by the other.
+    let clash = |field: &Field| field.same != Same::Exact && legs[1].named(&field.name).is_some();
+    if flow.columns.iter().any(clash) {
+        return;
+    }
+    flow.pipe(&format!("union ({})", legs[1].text));
+    flow.columns = united(&legs, false);
+    flow.id = None;
 }
 
 /// A view that is used twice.
