@@ -107,7 +107,7 @@ fn counted(reasons: &[String]) -> BTreeMap<&str, usize> {
 }
 
 /// Most queries that a fault may go unnoticed in.
-const FAULT_QUERIES_MAX: u64 = 400;
+const FAULT_QUERIES_MAX: u64 = 150;
 
 /// What has become of a fault.
 struct Hunted {
