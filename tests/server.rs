@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -19,6 +19,8 @@ pub(crate) const SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000001";
 /// A server process, killed when it is dropped.
 pub(crate) struct Server {
     process: Child,
+    /// Lines of its output, until it ends.
+    output: mpsc::Receiver<String>,
     url: String,
     folder: PathBuf,
 }
@@ -50,6 +52,7 @@ impl Server {
         });
         let mut server = Self {
             process,
+            output: receive,
             url: url.clone().unwrap_or_default(),
             folder: folder.to_owned(),
         };
@@ -149,14 +152,15 @@ impl Server {
         let kill = format!("kill -TERM {}", self.process.id());
         let asked = Command::new("sh").args(["-c", &kill]).status();
         assert!(asked.expect("`sh` runs").success(), "the server is there");
-        let began = Instant::now();
-        let status = loop {
-            if let Some(status) = self.process.try_wait().expect("its status is known") {
-                break status;
-            }
-            assert!(began.elapsed() < DEADLINE, "the server does not end");
-            std::thread::sleep(Duration::from_millis(20));
-        };
+        // Its output ends with it.
+        while let Some(line) = match self.output.recv_timeout(DEADLINE) {
+            Ok(line) => Some(line),
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("the server does not end"),
+        } {
+            assert!(!line.starts_with("ready"), "it was ready before");
+        }
+        let status = self.process.wait().expect("its status is known");
         assert!(status.success(), "{status}: {}", self.log());
     }
 

@@ -68,7 +68,12 @@ const PLACES: [(&str, &[&str]); 3] = [
     ("etcd_client", &["crates/catalog/src/etcd"]),
     (
         "parquet::",
-        &["crates/storage/", "crates/loggia/src/output.rs"],
+        // The client writes a file, and a test reads it.
+        &[
+            "crates/storage/",
+            "crates/loggia/src/output.rs",
+            "tests/cli/query.rs",
+        ],
     ),
 ];
 
@@ -77,12 +82,7 @@ const LINES_MAX: usize = 500;
 
 /// Files over [`LINES_MAX`], with their length. A file may shrink and must not grow; a line here
 /// goes when its file fits.
-const LONG: [(&str, usize); 12] = [
-    ("crates/functions/src/aggregate/sketch.rs", 642),
-    ("crates/functions/src/scalar/conversion.rs", 638),
-    ("crates/functions/src/scalar/dynamic.rs", 536),
-    ("crates/functions/src/scalar/math.rs", 514),
-    ("crates/functions/src/scalar/string.rs", 514),
+const LONG: [(&str, usize); 7] = [
     ("crates/kql/src/ast/operator.rs", 594),
     ("crates/kql/src/lexer.rs", 541),
     ("crates/kql/src/parser/expr.rs", 534),
