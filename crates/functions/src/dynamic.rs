@@ -226,9 +226,14 @@ mod tests {
         };
         assert_eq!(
             normal(" { \"a\" : [ 1 , 2.50 ] } ").as_deref(),
-            Some(r#"{"a":[1,2.50]}"#)
+            Some(r#"{"a":[1,2.5]}"#)
         );
-        assert_eq!(normal("1e5").as_deref(), Some("1e5"));
+        assert_eq!(normal("1e5").as_deref(), Some("100000.0"));
+        assert_eq!(normal("1e999").as_deref(), Some("1e999"));
+        assert_eq!(
+            normal(r#"["\u0061\/", "\u0001\ud83d\ude00"]"#).as_deref(),
+            Some("[\"a/\",\"\\u0001\u{1f600}\"]")
+        );
         for bad in [
             "",
             "{",
@@ -249,6 +254,22 @@ mod tests {
             normal(&format!("{}{}", "[".repeat(129), "]".repeat(129))),
             None
         );
+    }
+
+    #[test]
+    fn keys_are_unique_and_the_last_value_counts() {
+        let normal = |text: &str| {
+            let mut out = String::from("before");
+            normalize(text, &mut out).then_some(out)
+        };
+        assert_eq!(
+            normal(r#"[{"a": 1, "b": {"c": 1, "c": 2}, "\u0061": 3}, {"a": 4}]"#).as_deref(),
+            Some(r#"before[{"a":3,"b":{"c":2}},{"a":4}]"#)
+        );
+        let many: Vec<String> = (0..40).map(|n| format!("\"k{}\":{n}", n % 20)).collect();
+        let bag = normal(&format!("{{{}}}", many.join(","))).expect("a bag");
+        assert_eq!(members(&bag["before".len()..]).count(), 20);
+        assert_eq!(member(&bag["before".len()..], "k0"), Some("20"));
     }
 
     #[test]

@@ -1,13 +1,23 @@
 //! Reading JSON text without building a tree.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use super::NESTING_MAX;
 
 /// Appends the compact form of a JSON text; `false` if it is none, or nests too deep. What was
 /// appended by then is for the caller to cut off.
+///
+/// Equal strings and numbers are written alike, and the keys of a bag are unique: of members that
+/// share one, the last stands where the first did.
 pub fn normalize(text: &str, out: &mut String) -> bool {
-    let mut reader = Reader { text, at: 0, out };
+    let mut reader = Reader {
+        text,
+        at: 0,
+        out,
+        members: Vec::new(),
+    };
     reader.skip_space();
     reader.value(0).is_some() && {
         reader.skip_space();
@@ -19,7 +29,18 @@ struct Reader<'a, 'b> {
     text: &'a str,
     at: usize,
     out: &'b mut String,
+    /// Where in `out` the members of the bags that are open lie.
+    members: Vec<Member>,
 }
+
+#[derive(Clone)]
+struct Member {
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+/// Longest bag whose keys are compared each with each.
+const FEW_MEMBERS: usize = 16;
 
 impl Reader<'_, '_> {
     fn peek(&self) -> Option<u8> {
@@ -42,16 +63,8 @@ impl Reader<'_, '_> {
         match self.peek()? {
             b'{' if depth < NESTING_MAX => self.sequence(depth, b'}', true),
             b'[' if depth < NESTING_MAX => self.sequence(depth, b']', false),
-            b'"' => {
-                let end = string_end(self.text, self.at)?;
-                self.take_to(end);
-                Some(())
-            }
-            b'-' | b'0'..=b'9' => {
-                let end = number_end(self.text.as_bytes(), self.at)?;
-                self.take_to(end);
-                Some(())
-            }
+            b'"' => self.string(),
+            b'-' | b'0'..=b'9' => self.number(),
             _ => {
                 let word = ["null", "true", "false"]
                     .into_iter()
@@ -62,7 +75,36 @@ impl Reader<'_, '_> {
         }
     }
 
+    fn string(&mut self) -> Option<()> {
+        let end = string_end(self.text, self.at)?;
+        let string = &self.text[self.at..end];
+        if string.contains('\\') {
+            super::write_string(self.out, &super::string_value(string));
+            self.at = end;
+        } else {
+            self.take_to(end);
+        }
+        Some(())
+    }
+
+    fn number(&mut self) -> Option<()> {
+        let end = number_end(self.text.as_bytes(), self.at)?;
+        let number = &self.text[self.at..end];
+        let real = number
+            .bytes()
+            .any(|byte| matches!(byte, b'.' | b'e' | b'E'));
+        match number.parse::<f64>() {
+            Ok(value) if real && value.is_finite() => {
+                super::write_real(self.out, value);
+                self.at = end;
+            }
+            _ => self.take_to(end),
+        }
+        Some(())
+    }
+
     fn sequence(&mut self, depth: usize, close: u8, keys: bool) -> Option<()> {
+        let (start, first) = (self.out.len(), self.members.len());
         self.take_to(self.at + 1);
         self.skip_space();
         if self.peek() == Some(close) {
@@ -70,20 +112,18 @@ impl Reader<'_, '_> {
             return Some(());
         }
         loop {
+            let key = self.out.len();
             if keys {
-                if self.peek() != Some(b'"') {
-                    return None;
-                }
-                let end = string_end(self.text, self.at)?;
-                self.take_to(end);
-                self.skip_space();
-                if self.peek() != Some(b':') {
-                    return None;
-                }
-                self.take_to(self.at + 1);
-                self.skip_space();
+                self.key()?;
             }
+            let value = self.out.len();
             self.value(depth + 1)?;
+            if keys {
+                self.members.push(Member {
+                    key: key..value,
+                    value: value..self.out.len(),
+                });
+            }
             self.skip_space();
             match self.peek()? {
                 b',' => {
@@ -92,11 +132,60 @@ impl Reader<'_, '_> {
                 }
                 byte if byte == close => {
                     self.take_to(self.at + 1);
+                    if keys {
+                        self.make_unique(start, first);
+                    }
                     return Some(());
                 }
                 _ => return None,
             }
         }
+    }
+
+    /// A key and the colon after it.
+    fn key(&mut self) -> Option<()> {
+        if self.peek() != Some(b'"') {
+            return None;
+        }
+        self.string()?;
+        self.skip_space();
+        if self.peek() != Some(b':') {
+            return None;
+        }
+        self.take_to(self.at + 1);
+        self.skip_space();
+        Some(())
+    }
+
+    /// Closes the bag that begins at `start` in `out`, whose members are those from `first` on.
+    fn make_unique(&mut self, start: usize, first: usize) {
+        let members = &self.members[first..];
+        let key = |member: &Member| &self.out[member.key.clone()];
+        let unique = if members.len() <= FEW_MEMBERS {
+            let mut rest = members.iter().enumerate();
+            rest.all(|(index, member)| members[..index].iter().all(|m| key(m) != key(member)))
+        } else {
+            let mut known = HashSet::with_capacity(members.len());
+            members.iter().all(|member| known.insert(key(member)))
+        };
+        if !unique {
+            let mut last = HashMap::new();
+            for member in members {
+                last.insert(key(member), member.value.clone());
+            }
+            let mut bag = String::with_capacity(self.out.len() - start);
+            for member in members {
+                if let Some(value) = last.remove(key(member)) {
+                    bag.push(if bag.is_empty() { '{' } else { ',' });
+                    bag.push_str(key(member));
+                    bag.push_str(&self.out[value]);
+                }
+            }
+            bag.push('}');
+            self.out.truncate(start);
+            self.out.push_str(&bag);
+        }
+        self.members.truncate(first);
     }
 }
 

@@ -46,6 +46,24 @@ macro_rules! bits {
     };
 }
 
+macro_rules! shift {
+    ($name:literal, $doc:literal, $op:expr) => {
+        ScalarFunction::new(
+            $name,
+            $doc,
+            &[Overload::new(&[Is(Long), Is(Long)], Long, |a| {
+                let (x, places) = (a.i64(0)?, a.i64(1)?);
+                let op: fn(i64, u32) -> i64 = $op;
+                args::longs(a.rows(), |row| {
+                    let places = places.get(row).filter(|places| *places >= 0)?;
+                    Some(op(x.get(row)?, (places % 64) as u32))
+                })
+            })],
+        )
+        .named_after_argument()
+    };
+}
+
 pub(super) use extremes::FUNCTIONS as EXTREME_FUNCTIONS;
 pub(super) use special::FUNCTIONS as SPECIAL_FUNCTIONS;
 
@@ -320,10 +338,16 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
     bits!("binary_or", "Bits that either number has.", |x, y| x | y),
     bits!("binary_xor", "Bits that one of the numbers has.", |x, y| x
         ^ y),
-    bits!("binary_shift_left", "Bits moved to the left.", |x, y| x
-        .wrapping_shl(y.rem_euclid(64) as u32)),
-    bits!("binary_shift_right", "Bits moved to the right.", |x, y| x
-        .wrapping_shr(y.rem_euclid(64) as u32)),
+    shift!(
+        "binary_shift_left",
+        "Bits moved to the left; null for less than no places.",
+        i64::wrapping_shl
+    ),
+    shift!(
+        "binary_shift_right",
+        "Bits moved to the right; null for less than no places.",
+        i64::wrapping_shr
+    ),
     ScalarFunction::new(
         "binary_not",
         "Bits that the number has not.",

@@ -293,7 +293,7 @@ mod tests {
             ),
             (
                 "set_union(parse_json('[\"\\\\u0041\"]'), dynamic(['A']))",
-                r#"["\u0041"]"#,
+                r#"["A"]"#,
             ),
             (
                 "set_union(dynamic([{'a': 1, 'b': [2]}]), dynamic([{'b': [2.0], 'a': 1}]))",
