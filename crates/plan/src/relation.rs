@@ -10,10 +10,10 @@ use std::sync::Arc;
 use datafusion_common::UnnestOptions;
 use datafusion_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr};
 use functions::scalar::internal;
-use kql::{Span, Type};
+use kql::{Code, Span, Type};
 
 use crate::binder::Visualization;
-use crate::error::{At, Result};
+use crate::error::{At, Result, error};
 use crate::typed::{Typed, column};
 
 pub(crate) use window::{Parts, Windows};
@@ -237,6 +237,14 @@ impl Relation {
     }
 
     fn project_settled(self, mut outputs: Vec<Output>, span: Span) -> Result<Self> {
+        let seen = |output: &&Output| output.visible == Visible::Always;
+        let mut names = HashSet::new();
+        for Output { name, .. } in outputs.iter().filter(seen) {
+            if !names.insert(name.as_str()) {
+                let message = format!("the column `{name}` is given twice");
+                return Err(error(Code::Ambiguous, span, message));
+            }
+        }
         let ordering = self.order.iter().map(|key| &key.field);
         for field in ordering.chain(self.parts.iter().flat_map(Parts::fields)) {
             let value = column(field);

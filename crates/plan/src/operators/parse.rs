@@ -133,6 +133,9 @@ fn compile(
     };
     let mut columns: Vec<(String, Type)> = Vec::new();
     for (index, segment) in parse.pattern.iter().enumerate() {
+        if let ParseSegment::Star(at) = segment {
+            check_star(index.checked_sub(1).and_then(|i| parse.pattern.get(i)), *at)?;
+        }
         match segment {
             // A star before text skips as little as it can, in every kind.
             ParseSegment::Star(_) if index + 1 == parse.pattern.len() => regex.push_str(any),
@@ -172,6 +175,15 @@ fn compile(
         strict: options.kind != Kind::Relaxed,
     };
     Ok((spec, columns))
+}
+
+/// Refuses a star after a column of strings: nothing says where the column ends.
+fn check_star(before: Option<&ParseSegment>, star: Span) -> Result<()> {
+    let Some(ParseSegment::Column(name, None | Some(Type::String))) = before else {
+        return Ok(());
+    };
+    let message = format!("`*` can't follow the string column `{}`", name.text);
+    Err(error(Code::Semantic, star, message))
 }
 
 /// What the text of a value looks like.

@@ -163,6 +163,10 @@ pub(crate) fn rename(input: Relation, columns: &[ast::NamedExpr], span: Span) ->
         if input.column(old).is_none() {
             return Err(unknown_column(&input, old, column.expr.span));
         }
+        if renamed.iter().any(|(known, _)| known == old) {
+            let message = format!("the column `{old}` is renamed twice");
+            return Err(error(Code::Ambiguous, column.span(), message));
+        }
         let taken = input.columns.iter().any(|c| c.name == new.text)
             && !columns
                 .iter()
