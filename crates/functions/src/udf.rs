@@ -10,7 +10,7 @@ use datafusion_common::config::ConfigOptions;
 use datafusion_common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    TypeSignature, Volatility,
 };
 
 use crate::args::Args;
@@ -42,11 +42,15 @@ fn kernel_udf(
     } else {
         Volatility::Immutable
     };
+    let given = match function.overloads[index].params {
+        [] => TypeSignature::Nullary,
+        _ => TypeSignature::VariadicAny,
+    };
     ScalarUDF::new_from_impl(KernelUdf {
         name,
         overload: &function.overloads[index],
         all_columns,
-        signature: Signature::variadic_any(volatility),
+        signature: Signature::new(given, volatility),
     })
 }
 

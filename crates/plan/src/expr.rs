@@ -3,26 +3,31 @@
 mod call;
 mod columns;
 mod compare;
+mod literal;
+mod logic;
 mod membership;
+mod of_columns;
 mod path;
 pub(crate) mod search;
+mod sort_arrays;
 mod special;
 pub(crate) mod window;
 
-use datafusion_common::ScalarValue;
-use datafusion_expr::{Expr, Operator, binary_expr, lit};
-use functions::{Param, ScalarFunction, registry, time};
-use kql::ast::{self, BinaryOp, ExprKind, Literal, LogicalOp, UnaryOp};
+use datafusion_expr::Expr;
+use functions::{Param, ScalarFunction, registry};
+use kql::ast::{self, BinaryOp, ExprKind, UnaryOp};
 use kql::{Code, Span, Type, suggest};
 
 use crate::aggregates::Groups;
 use crate::binder::{Binder, Callee};
-use crate::error::{At, Result, error, error_with_hint, unsupported};
+use crate::error::{Result, error, error_with_hint, unsupported};
 use crate::relation::Relation;
 use crate::scope::{Binding, Scope};
 use crate::typed::Typed;
 
 pub(crate) use columns::{Entry, EntryName};
+pub(crate) use literal::literal;
+pub(crate) use logic::balanced;
 
 /// What an expression may read.
 #[derive(Clone, Copy)]
@@ -414,90 +419,9 @@ pub(crate) fn conversion(to: Type) -> &'static str {
     }
 }
 
-/// A constant.
-pub(crate) fn literal(literal: &Literal, span: Span) -> Result<Typed> {
-    Ok(match literal {
-        Literal::Bool(value) => Typed::new(lit(ScalarValue::Boolean(*value)), Type::Bool),
-        Literal::Int(value) => Typed::new(lit(ScalarValue::Int32(*value)), Type::Int),
-        Literal::Long(value) => Typed::new(lit(ScalarValue::Int64(*value)), Type::Long),
-        Literal::Real(value) => Typed::new(lit(ScalarValue::Float64(*value)), Type::Real),
-        Literal::String(text) => Typed::string(text.clone()),
-        Literal::Decimal(None) => Typed::null(Type::Decimal),
-        Literal::Decimal(Some(text)) => {
-            let function = registry::scalar("todecimal").expect("a conversion to each type");
-            let overload = function.select(&[Type::String]).expect("it takes strings");
-            let udf = registry::scalar_udf(function, overload);
-            let text_value = ScalarValue::Utf8View(Some(text.clone()));
-            let value = functions::fold(&udf, &[text_value]).at(span)?;
-            if value.is_null() {
-                let message = format!(
-                    "the decimal {text} is out of range: Loggia keeps 20 digits before the point"
-                );
-                return Err(error(Code::Literal, span, message));
-            }
-            Typed::new(lit(value), Type::Decimal)
-        }
-        Literal::Datetime(ticks) => {
-            Typed::datetime(ticks.map(time::nanos_from_ticks).transpose().at(span)?)
-        }
-        Literal::Timespan(ticks) => {
-            Typed::timespan(ticks.map(time::span_from_ticks).transpose().at(span)?)
-        }
-        Literal::Guid(text) => Typed::new(lit(ScalarValue::Utf8View(text.clone())), Type::Guid),
-        Literal::Dynamic(value) => {
-            let text = (*value != kql::value::Json::Null).then(|| value.to_text());
-            Typed::new(lit(ScalarValue::Utf8View(text)), Type::Dynamic)
-        }
-        Literal::Type(ty) => {
-            let message = format!("`typeof({ty})` can't stand here");
-            return Err(error(Code::Semantic, span, message));
-        }
-    })
-}
-
 /// The names of functions that are computed without the registry.
 pub(crate) fn special_names() -> impl Iterator<Item = &'static str> {
     special::NAMES.iter().copied()
-}
-
-/// Operands joined by `and` or `or` as a balanced tree, so that many do not nest deep.
-pub(crate) fn balanced(op: LogicalOp, operands: Vec<Expr>) -> Expr {
-    let operator = match op {
-        LogicalOp::And => Operator::And,
-        LogicalOp::Or => Operator::Or,
-    };
-    if let Some(value) = constant(op, &operands) {
-        return lit(ScalarValue::Boolean(value));
-    }
-    let mut level = operands;
-    while level.len() > 1 {
-        let mut next = Vec::with_capacity(level.len().div_ceil(2));
-        let mut items = level.into_iter();
-        while let Some(left) = items.next() {
-            next.push(match items.next() {
-                Some(right) => binary_expr(left, operator, right),
-                None => left,
-            });
-        }
-        level = next;
-    }
-    level.pop().unwrap_or_else(|| lit(op == LogicalOp::And))
-}
-
-/// What constants joined by `and` or `or` are; `None` if some are no constants.
-fn constant(op: LogicalOp, operands: &[Expr]) -> Option<Option<bool>> {
-    let decides = op == LogicalOp::Or;
-    operands.iter().try_fold(Some(!decides), |joined, operand| {
-        let Expr::Literal(ScalarValue::Boolean(value), _) = operand else {
-            return None;
-        };
-        Some(match (joined, *value) {
-            (Some(joined), _) if joined == decides => Some(decides),
-            (_, Some(value)) if value == decides => Some(decides),
-            (None, _) | (_, None) => None,
-            _ => Some(!decides),
-        })
-    })
 }
 
 /// What may be meant where no name is near: columns that share a word, else all there are.

@@ -61,6 +61,7 @@ fn of_call(call: &Call) -> Option<String> {
             };
         }
         "ingestion_time" => ResultName::Fixed("$IngestionTime"),
+        "bin_auto" => ResultName::FirstArgument,
         "gettype" => ResultName::Prefix("type"),
         _ => registry::scalar(name)?.result_name,
     };

@@ -6,8 +6,9 @@ use datafusion_expr::{Expr, lit};
 use functions::scalar::internal;
 use functions::{ScalarFunction, registry};
 use kql::ast::{self, ExprKind, NamedExpr, Names};
-use kql::{Code, Span};
+use kql::{Code, Span, Type};
 
+use super::sort_arrays::Sorted;
 use super::{Row, call};
 use crate::binder::Binder;
 use crate::error::{At, Result, error};
@@ -70,19 +71,13 @@ impl Binder<'_> {
             && let Some(function) = several_columns(call, scope)
         {
             let columns = self.columns(call, function, column.expr.span, scope, row)?;
-            if said.len() > columns.len() {
-                let given = said.len();
-                let message = format!("there are {given} names for {} columns", columns.len());
-                return Err(error(Code::Semantic, column.span(), message));
-            }
-            let said = said.iter().map(|name| Some(name.text.clone()));
-            let columns = columns.into_iter().zip(said.chain(std::iter::repeat(None)));
-            return Ok(columns
-                .map(|((made, value), said)| Entry {
-                    name: said.map_or(EntryName::Made(made), EntryName::Said),
-                    value,
-                })
-                .collect());
+            return named(columns, said, column.span());
+        }
+        if let ExprKind::Call(call) = &column.expr.kind
+            && let Some(sorted) = self.sorted(call, column.expr.span, scope, row)?
+        {
+            let columns = self.sorted_columns(sorted, column.expr.span)?;
+            return named(columns, said, column.span());
         }
         if said.len() > 1 {
             let message = "only functions that give several values take several names";
@@ -97,6 +92,20 @@ impl Binder<'_> {
             },
         };
         Ok(vec![Entry { name, value }])
+    }
+
+    /// The columns of sorted arrays, with their names.
+    fn sorted_columns(&mut self, sorted: Sorted, span: Span) -> Result<Vec<(String, Typed)>> {
+        let Sorted { value, mut names } = sorted;
+        if names.len() == 1 {
+            return Ok(names.pop().map(|name| (name, value)).into_iter().collect());
+        }
+        let columns = names.into_iter().enumerate().map(|(index, name)| {
+            let index = self.convert(Typed::long(index as i64), Type::Dynamic, span)?;
+            let array = self.invoke("__path", vec![value.clone(), index], span)?;
+            Ok((name, array))
+        });
+        columns.collect()
     }
 
     /// The columns of a call, with their names.
@@ -133,6 +142,23 @@ impl Binder<'_> {
             })
             .collect()
     }
+}
+
+/// Columns with the names that are said for them, or with those made for them.
+fn named(columns: Vec<(String, Typed)>, said: &[ast::Name], span: Span) -> Result<Vec<Entry>> {
+    if said.len() > columns.len() {
+        let given = said.len();
+        let message = format!("there are {given} names for {} columns", columns.len());
+        return Err(error(Code::Semantic, span, message));
+    }
+    let said = said.iter().map(|name| Some(name.text.clone()));
+    let columns = columns.into_iter().zip(said.chain(std::iter::repeat(None)));
+    Ok(columns
+        .map(|((made, value), said)| Entry {
+            name: said.map_or(EntryName::Made(made), EntryName::Said),
+            value,
+        })
+        .collect())
 }
 
 /// The function of a call that gives several columns.

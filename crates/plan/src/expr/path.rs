@@ -23,7 +23,16 @@ impl Binder<'_> {
             steps.push(base);
             base = inner;
         }
-        let value = self.scalar(base, scope, row)?;
+        let sorted = match &base.kind {
+            ExprKind::Call(call) if call.args.len() > 1 => {
+                self.sorted(call, base.span, scope, row)?
+            }
+            _ => None,
+        };
+        let value = match sorted {
+            Some(sorted) => sorted.value,
+            None => self.scalar(base, scope, row)?,
+        };
         if value.ty != Type::Dynamic {
             let message = format!("a {} has no members", value.ty);
             let at = steps.last().map_or(expr.span, |step| step.span);

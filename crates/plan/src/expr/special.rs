@@ -17,12 +17,16 @@ use crate::typed::Typed;
 /// The special forms, for "did you mean".
 pub(super) const NAMES: &[&str] = &[
     "ago",
+    "bag_pack_columns",
+    "bin_auto",
     "case",
     "coalesce",
     "column_ifexists",
+    "column_names_of",
     "iff",
     "iif",
     "ingestion_time",
+    "iscolumnexists",
     "isnotnull",
     "isnull",
     "not",
@@ -54,6 +58,8 @@ pub(super) fn unsupported_function(name: &str) -> Option<String> {
         "parse_user_agent",
         "series_periods_detect",
         "series_periods_validate",
+        "hash_combine",
+        "hash_many",
     ];
     (KNOWN.contains(&name) || name.starts_with("geo_")).then(|| format!("`{name}()`"))
 }
@@ -113,7 +119,15 @@ impl Binder<'_> {
                     ty => Typed::string(ty.name()),
                 }
             }
+            "iscolumnexists" => self.is_column(call, span, scope, row)?,
+            "column_names_of" => self.column_names(call, span, scope)?,
+            "bag_pack_columns" => self.pack_columns(call, span, scope, row)?,
+            "estimate_data_size" => self.data_size(call, span, scope, row)?,
+            "bin_auto" => self.bin_auto(call, span, scope, row)?,
             "extract" if call.args.len() == 4 => self.extract_typed(call, scope, row)?,
+            "extract_json" | "extractjson" if call.args.len() == 3 => {
+                self.extract_typed(call, scope, row)?
+            }
             "percentile_tdigest" if call.args.len() == 3 => {
                 self.percentile_typed(call, scope, row)?
             }
@@ -323,7 +337,7 @@ impl Binder<'_> {
         self.invoke(function, args, span)
     }
 
-    /// `extract(regex, group, text, typeof(type))`.
+    /// `extract(regex, group, text, typeof(type))`, `extract_json(path, text, typeof(type))`.
     fn extract_typed<'q>(
         &mut self,
         call: &'q Call,
@@ -331,12 +345,13 @@ impl Binder<'_> {
         row: Row<'_>,
     ) -> Result<Typed> {
         let args: Vec<_> = call.exprs().collect();
-        let ty = literal_type(args[3])?;
+        let (wanted, args) = args.split_last().expect("the caller has counted");
+        let ty = literal_type(wanted)?;
         let mut bound = Vec::new();
-        for arg in &args[..3] {
+        for arg in args {
             bound.push(self.scalar(arg, scope, row)?);
         }
-        let text = self.invoke("extract", bound, call.name.span)?;
+        let text = self.invoke(&call.name.text, bound, call.name.span)?;
         if ty == Type::String {
             return Ok(text);
         }
