@@ -228,7 +228,10 @@ fn result_columns(legs: &[Relation], inner: bool) -> Vec<(Column, String)> {
             .iter()
             .any(|other| other.name == column.name && other.ty == column.ty);
         if column.visible != Visible::Never && !known {
-            found.push(column.clone());
+            // Columns of one name stand beside each other.
+            let last = found.iter().rposition(|other| other.name == column.name);
+            let at = last.map_or(found.len(), |last| last + 1);
+            found.insert(at, column.clone());
         }
     }
     if inner {
