@@ -44,6 +44,18 @@ pub(super) const FUNCTIONS: &[ScalarFunction] = &[
             compare_reals(a, |x, y| x <= y)
         })],
     ),
+    // Zero has two forms, and what is not a number has many.
+    ScalarFunction::new(
+        "__one_form",
+        "",
+        &[Overload::new(&[Is(Real)], Real, |a| {
+            let x = a.f64(0)?;
+            args::reals(a.rows(), |row| {
+                x.get(row)
+                    .map(|x| if x.is_nan() { f64::NAN } else { x + 0.0 })
+            })
+        })],
+    ),
     ScalarFunction::new(
         "__equal_number",
         "",

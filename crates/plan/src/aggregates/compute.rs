@@ -59,6 +59,7 @@ impl Compute<'_, '_, '_> {
         if value.ty == Type::Timespan {
             return self.sum_timespan(value.expr);
         }
+        let value = self.addend(value)?;
         let (part, ty) = self.sum_part(value, "sum")?;
         let zero = match ty {
             Type::Real => lit(0.0_f64),
@@ -90,14 +91,18 @@ impl Compute<'_, '_, '_> {
         Ok(Typed::new(total, ty))
     }
 
+    /// A value as it is added.
+    fn addend(&mut self, value: Typed) -> Result<Typed> {
+        match value.ty {
+            Type::Dynamic => self.binder.convert(value, Type::Real, self.span),
+            Type::Int => self.binder.convert(value, Type::Long, self.span),
+            Type::Bool => self.binder.invoke("tolong", vec![value], self.span),
+            _ => Ok(value),
+        }
+    }
+
     /// The sum as DataFusion gives it, and the type of KQL's.
     fn sum_part(&mut self, value: Typed, what: &str) -> Result<(Expr, Type)> {
-        let value = match value.ty {
-            Type::Dynamic => self.binder.convert(value, Type::Real, self.span)?,
-            Type::Int => self.binder.convert(value, Type::Long, self.span)?,
-            Type::Bool => self.binder.invoke("tolong", vec![value], self.span)?,
-            _ => value,
-        };
         let (expr, ty) = match value.ty {
             Type::Long | Type::Real | Type::Decimal => (value.expr, value.ty),
             ty => return Err(self.refuse(what, ty)),
@@ -117,6 +122,8 @@ impl Compute<'_, '_, '_> {
         if matches!(value.ty, Type::Datetime | Type::Timespan) {
             return self.mean_time(value);
         }
+        // What is no number once it is converted does not count.
+        let value = self.addend(value)?;
         let counted = value.expr.clone();
         let (total, ty) = self.sum_part(value, "avg")?;
         let count = self.count_of(counted);
@@ -227,7 +234,16 @@ impl Compute<'_, '_, '_> {
         }
     }
 
+    /// A value to be told from others: equal reals have one form.
+    fn distinct_value(&mut self, value: Typed) -> Result<Typed> {
+        match value.ty {
+            Type::Real => self.binder.invoke("__one_form", vec![value], self.span),
+            _ => Ok(value),
+        }
+    }
+
     pub(super) fn count_distinct(&mut self, value: Typed) -> Result<Typed> {
+        let value = self.distinct_value(value)?;
         Ok(Typed::new(
             self.part(count::count_udaf(), vec![value.expr], true),
             Type::Long,
@@ -267,6 +283,7 @@ impl Compute<'_, '_, '_> {
     }
 
     pub(super) fn make_set(&mut self, value: Typed, size: i64) -> Result<Typed> {
+        let value = self.distinct_value(value)?;
         let json = self.binder.convert(value, Type::Dynamic, self.span)?;
         let args = vec![json.expr, self.place_in_list()?, lit(size)];
         self.collection(&aggregates().make_set, args, "[]")

@@ -233,7 +233,11 @@ impl Binder<'_> {
         let low = self.scalar(&between.low, scope, row)?;
         let high = self.scalar(&between.high, scope, row)?;
         // `datetime between (start .. length)` ends that length after its start.
-        let high = if value.ty == Type::Datetime && high.ty == Type::Timespan {
+        let is_instant = matches!(
+            (value.ty, low.ty),
+            (Type::Datetime, _) | (_, Type::Datetime)
+        );
+        let high = if is_instant && high.ty == Type::Timespan {
             self.invoke("__add", vec![low.clone(), high], between.high.span)?
         } else {
             high
