@@ -39,7 +39,7 @@ impl Binder<'_> {
         };
         let mut items = Vec::new();
         for item in &membership.items {
-            self.items(item, scope, row, &mut items)?;
+            self.items(item, &value, scope, row, &mut items)?;
         }
         if items.len() > IN_VALUES_MAX {
             let message = format!(
@@ -61,10 +61,12 @@ impl Binder<'_> {
         }
     }
 
-    /// The values of one item: of an array its elements, of a table its first column.
+    /// The values of one item: of an array its elements, of a table its first column. An array that
+    /// may hold what is sought as text stays whole.
     fn items<'q>(
         &mut self,
         item: &'q ast::Expr,
+        sought: &Typed,
         scope: &Scope<'q>,
         row: Row<'_>,
         items: &mut Vec<(Typed, Span)>,
@@ -96,7 +98,9 @@ impl Binder<'_> {
         let value = self.scalar(item, scope, row)?;
         match value.constant_text() {
             Some(text)
-                if value.ty == Type::Dynamic && dynamic::kind(text) == dynamic::Kind::Array =>
+                if value.ty == Type::Dynamic
+                    && dynamic::kind(text) == dynamic::Kind::Array
+                    && !is_text_in_arrays(sought.ty) =>
             {
                 for element in dynamic::elements(text) {
                     items.push((element_value(element), item.span));
@@ -122,6 +126,9 @@ impl Binder<'_> {
                 None if item.ty == Type::Dynamic => Some(item.clone()),
                 // Nothing equals null.
                 Some(constant) if item.ty == Type::Dynamic && constant.is_null() => continue,
+                Some(_) if item.ty == Type::Dynamic && is_text_in_arrays(value.ty) => {
+                    Some(item.clone())
+                }
                 Some(_) if item.ty == Type::Dynamic && value.ty == Type::Dynamic => {
                     Some(self.invoke("pack_array", vec![item.clone()], at)?)
                 }
@@ -265,6 +272,11 @@ enum Aligned {
     /// All items are constants; nulls are left out, as nothing equals them.
     Constants(Typed, Vec<ScalarValue>),
     Exprs(Typed, Vec<Typed>),
+}
+
+/// Whether arrays hold values of a type as text.
+fn is_text_in_arrays(ty: Type) -> bool {
+    matches!(ty, Type::Datetime | Type::Timespan)
 }
 
 fn in_set(value: Typed, items: Vec<ScalarValue>) -> Expr {
