@@ -179,6 +179,30 @@ async fn an_aggregate_moves_less_than_a_hundredth_of_what_it_reads() {
     assert_eq!(types.len(), 6);
 }
 
+/// Rows that share buffers with others on their shard leave them behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_top_rows_travel_alone() {
+    let made = "range id from 1 to 100000 step 1 \
+                | project id, name = strcat('a name that does not fit into a view: ', id)";
+    let rows = Node::new(&[])
+        .ask(made, &CONTEXT)
+        .await
+        .expect("the rows are made");
+    let table = TestTable::new("T", &rows.columns, &rows.batch);
+    let cluster = Cluster::new(&[table], 4, 1, Deal::Even);
+    for query in [
+        "T | top 10 by id desc",
+        "T | where id % 1000 == 1",
+        "T | take 10",
+    ] {
+        let (rows, bytes) = cluster.ask_metered(query, &CONTEXT).await.expect("it runs");
+        let count = rows.batch.num_rows() as u64;
+        assert!((10..=100).contains(&count), "{query}: {count} rows");
+        // The four shards send ten rows each at most where ten are wanted.
+        assert!(bytes < 40_000, "{query}: {bytes} bytes for {count} rows");
+    }
+}
+
 /// Azure stops at 100 workspaces.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_query_reads_more_than_a_hundred_shards() {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub(crate) const SUBSCRIPTION: &str = "10000000-0000-4000-8000-000000000001";
 pub(crate) struct Server {
     process: Child,
     /// Lines of its output, until it ends.
-    output: mpsc::Receiver<String>,
+    output: Mutex<mpsc::Receiver<String>>,
     url: String,
     folder: PathBuf,
 }
@@ -52,7 +52,7 @@ impl Server {
         });
         let mut server = Self {
             process,
-            output: receive,
+            output: Mutex::new(receive),
             url: url.clone().unwrap_or_default(),
             folder: folder.to_owned(),
         };
@@ -153,7 +153,8 @@ impl Server {
         let asked = Command::new("sh").args(["-c", &kill]).status();
         assert!(asked.expect("`sh` runs").success(), "the server is there");
         // Its output ends with it.
-        while let Some(line) = match self.output.recv_timeout(DEADLINE) {
+        let output = self.output.get_mut().expect("nobody panicked with it");
+        while let Some(line) = match output.recv_timeout(DEADLINE) {
             Ok(line) => Some(line),
             Err(mpsc::RecvTimeoutError::Disconnected) => None,
             Err(mpsc::RecvTimeoutError::Timeout) => panic!("the server does not end"),

@@ -48,7 +48,7 @@ const QUERIES: [(&str, f64, &str); 4] = [
 /// Events of forty clusters in four workspaces over four days.
 const MADE: &str = "\
     | extend w = id % 4, c = id % 40 \
-    | project TimeGenerated = datetime(2026-01-15T12:00:00Z) - id * 4d / ROWS, \
+    | project TimeGenerated = datetime(2026-01-15T12:00:00Z) - id * (4d / ROWS), \
         _ResourceId = strcat('/subscriptions/304126c8-6573-4e00-9b6a-e1cf985afcd1/resourcegroups/rg-ml/', \
             'providers/microsoft.machinelearningservices/workspaces/ml-', tostring(w)), \
         ClusterName = strcat('cluster-', tostring(c)), ClusterType = 'AmlCompute', \
