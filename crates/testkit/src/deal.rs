@@ -3,6 +3,8 @@
 use arrow::array::{Array, RecordBatch, UInt64Array};
 use arrow::compute::take_record_batch;
 
+use crate::tables::compact;
+
 /// How rows are dealt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deal {
@@ -26,7 +28,8 @@ impl Deal {
         dealt
             .into_iter()
             .map(|rows_of_shard| {
-                take_record_batch(rows, &UInt64Array::from(rows_of_shard)).expect("rows exist")
+                let taken = take_record_batch(rows, &UInt64Array::from(rows_of_shard));
+                compact(&taken.expect("rows exist"))
             })
             .collect()
     }

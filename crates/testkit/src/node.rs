@@ -11,9 +11,11 @@ use datafusion::logical_expr::TableSource;
 use engine::{Channels, Session, SessionConfig};
 use plan::{Host, HostTable, NoTable, QueryContext};
 use proto::failure::Failure;
+use schema::Table;
 use tonic::transport::Channel;
 use url::Url;
 
+use crate::tables::compact;
 use crate::{Rows, TestTable};
 
 /// One node that holds whole tables.
@@ -35,14 +37,14 @@ impl Node {
             ..SessionConfig::default()
         };
         let session = Session::new(&config, Arc::new(NoChannels), Arc::default());
-        let tables = tables
-            .iter()
-            .map(|table| (table.table.name.clone(), table.clone()));
+        let tables = tables.iter().map(|table| {
+            let local = LocalTable::new(table, partitions);
+            (table.table.name.clone(), local)
+        });
         Self {
             session: session.expect("the configuration is fine"),
             host: Local {
                 tables: tables.collect(),
-                partitions,
             },
         }
     }
@@ -57,20 +59,34 @@ impl Node {
 }
 
 struct Local {
-    tables: BTreeMap<String, TestTable>,
-    partitions: usize,
+    tables: BTreeMap<String, LocalTable>,
+}
+
+struct LocalTable {
+    table: Arc<Table>,
+    partitions: Vec<Vec<RecordBatch>>,
+}
+
+impl LocalTable {
+    fn new(table: &TestTable, partitions: usize) -> Self {
+        let count = table.rows.num_rows();
+        let piece = count.div_ceil(partitions).max(1);
+        let pieces = (0..count.max(1)).step_by(piece).map(|start| {
+            let length = piece.min(count - start);
+            vec![compact(&table.rows.slice(start, length))]
+        });
+        Self {
+            table: Arc::clone(&table.table),
+            partitions: pieces.collect(),
+        }
+    }
 }
 
 impl Host for Local {
     fn table(&self, _: Option<&str>, name: &str) -> Result<HostTable, NoTable> {
         let table = self.tables.get(name).ok_or(NoTable::Table)?;
-        let piece = table.rows.num_rows().div_ceil(self.partitions).max(1);
-        let starts = (0..table.rows.num_rows().max(1)).step_by(piece);
-        let pieces = starts.map(|start| {
-            let length = piece.min(table.rows.num_rows() - start);
-            vec![table.rows.slice(start, length)]
-        });
-        let rows = MemTable::try_new(table.rows.schema(), pieces.collect());
+        let schema = schema::arrow::full_schema(&table.table);
+        let rows = MemTable::try_new(schema, table.partitions.clone());
         let rows = rows.expect("the rows are of their own schema");
         Ok(HostTable {
             table: Arc::clone(&table.table),

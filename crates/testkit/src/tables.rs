@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use kql::Type;
 use schema::{Column, Origin, Table};
 
@@ -49,4 +49,15 @@ impl TestTable {
         let columns = columns.collect();
         RecordBatch::try_new(schema, columns).expect("the types are the same")
     }
+}
+
+/// Rows whose strings lie in buffers of their own, as rows lie on a shard.
+pub(crate) fn compact(rows: &RecordBatch) -> RecordBatch {
+    let columns = rows.columns().iter().map(|column| -> ArrayRef {
+        match column.as_string_view_opt() {
+            Some(strings) => Arc::new(strings.gc()),
+            None => Arc::clone(column),
+        }
+    });
+    RecordBatch::try_new(rows.schema(), columns.collect()).expect("the types are the same")
 }
