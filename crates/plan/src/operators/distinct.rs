@@ -1,10 +1,10 @@
 use datafusion_expr::LogicalPlanBuilder;
-use kql::Span;
 use kql::ast;
+use kql::{Code, Span, Type};
 
 use super::project;
 use crate::binder::Binder;
-use crate::error::{At, Result};
+use crate::error::{At, Result, error_with_hint};
 use crate::relation::{Output, Relation};
 use crate::scope::Scope;
 
@@ -23,6 +23,17 @@ pub(crate) fn bind<'q>(
     } else {
         project::bind(binder, &distinct.columns, input, scope, span)?
     };
+    if let Some(column) = projected.visible().find(|c| c.ty == Type::Dynamic) {
+        return Err(error_with_hint(
+            Code::Type,
+            span,
+            format!(
+                "the column `{}` is dynamic, which `distinct` does not take",
+                column.name
+            ),
+            "convert it, with `tostring(…)` for example",
+        ));
+    }
     let plan = projected
         .builder(span)?
         .distinct()
