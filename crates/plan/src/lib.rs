@@ -19,6 +19,7 @@ mod operators;
 mod prune;
 mod relation;
 mod scope;
+mod scope_call;
 mod tabular;
 mod typed;
 

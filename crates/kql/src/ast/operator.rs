@@ -1,8 +1,8 @@
 //! Tabular operators, one variant each, named as in KQL.
 
 use super::{
-    Call, ColumnDecl, EntityGroup, Expr, GraphMatch, GraphToTable, Invocation, MakeGraph, Name,
-    NamePattern, NamedExpr, Param, Pipeline, Statement,
+    Call, ColumnDecl, Expr, GraphMatch, GraphToTable, Invocation, MacroExpand, MakeGraph, Name,
+    NamePattern, NamedExpr, Param, Pipeline,
 };
 use crate::span::Span;
 use crate::types::Type;
@@ -199,19 +199,6 @@ pub struct Join {
     pub right: Expr,
     /// The conditions after `on`.
     pub on: Vec<Expr>,
-}
-
-/// `macro-expand group as name (…)`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MacroExpand {
-    /// Parameters.
-    pub params: Vec<Param>,
-    /// The group.
-    pub group: EntityGroup,
-    /// The name that each member goes by.
-    pub name: Name,
-    /// What to do for each.
-    pub statements: Vec<Statement>,
 }
 
 /// `make-series`.

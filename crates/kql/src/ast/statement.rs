@@ -1,6 +1,6 @@
 //! Statements.
 
-use super::{Call, ColumnDecl, Expr, Literal, Name, Pipeline, UnionSource};
+use super::{Call, ColumnDecl, Expr, Literal, Name, Param, Pipeline, UnionSource};
 use crate::span::Span;
 use crate::types::Type;
 
@@ -71,6 +71,19 @@ pub enum EntityGroup {
     Named(Expr),
     /// `entity_group [...]`.
     Inline(Vec<Expr>),
+}
+
+/// `macro-expand group as name (…)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MacroExpand {
+    /// Parameters.
+    pub params: Vec<Param>,
+    /// The group.
+    pub group: EntityGroup,
+    /// The name that each member goes by.
+    pub name: Name,
+    /// What to do for each.
+    pub statements: Vec<Statement>,
 }
 
 /// `[view] (parameters) { statements; expression }`.

@@ -9,7 +9,8 @@ use crate::error::{At, Result, Stop, error, error_with_hint};
 use crate::names::Names;
 use crate::relation::{Column, Output, Relation, Visible};
 use crate::scope::{Binding, Scope};
-use crate::tabular::{is_view, missing, scope_name};
+use crate::scope_call::scope_name;
+use crate::tabular::{is_view, missing};
 use crate::typed::Typed;
 
 /// `union T1, (T2 | …), T*`: the rows of all legs, columns matched by name.

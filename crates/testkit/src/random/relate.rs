@@ -89,7 +89,11 @@ pub(super) fn united(legs: &[Flow], inner: bool) -> Vec<Field> {
                 known.tame &= field.tame;
                 known.key &= field.key;
             }
-            None => found.push(field.clone()),
+            None => {
+                // Columns of one name stand beside each other.
+                let last = found.iter().rposition(|known| known.name == field.name);
+                found.insert(last.map_or(found.len(), |last| last + 1), field.clone());
+            }
         }
     }
     if inner {

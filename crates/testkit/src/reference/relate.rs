@@ -147,7 +147,9 @@ fn united(legs: &[(String, Table)], inner: bool) -> Vec<United> {
     let mut found: Vec<(String, Type)> = Vec::new();
     for column in legs.iter().flat_map(|(_, leg)| &leg.columns) {
         if !found.contains(column) {
-            found.push(column.clone());
+            // Columns of one name stand beside each other.
+            let last = found.iter().rposition(|known| known.0 == column.0);
+            found.insert(last.map_or(found.len(), |last| last + 1), column.clone());
         }
     }
     if inner {
