@@ -18,6 +18,7 @@ mod shard_scan;
 pub mod stats;
 mod whole_sort_keys;
 pub mod worker;
+mod yielding;
 
 pub use boundaries::{PlaceBoundaries, is_distributed};
 pub use channel::Channels;

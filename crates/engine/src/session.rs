@@ -30,6 +30,7 @@ use crate::metered::MeterWindows;
 use crate::shard_scan::{ShardScanExec, as_node};
 use crate::stats::QueryStats;
 use crate::whole_sort_keys::WholeSortKeys;
+use crate::yielding::YieldAtJoins;
 
 /// How plans are made.
 #[derive(Clone, Debug)]
@@ -79,6 +80,7 @@ impl Session {
         let mut rules = PhysicalOptimizer::new().rules;
         rules.push(Arc::new(WholeSortKeys) as Arc<dyn PhysicalOptimizerRule + Send + Sync>);
         rules.push(Arc::new(MeterWindows));
+        rules.push(Arc::new(YieldAtJoins));
         rules.push(Arc::new(PlaceBoundaries));
         rules.push(Arc::new(SanityCheckPlan::new()));
         let mut state = SessionStateBuilder::new()
