@@ -83,7 +83,7 @@ pub const MUTATIONS: &[Mutation] = &[
         "the sum stands for the count of an average",
         Tamper::SumForCount,
     ),
-    sent("partial sums are cut to 32 bits", Tamper::CutSums),
+    sent("partial sums are cut to 8 bits", Tamper::CutSums),
     above("the least is taken for the greatest", nodes::min_for_max),
     above("the greatest is taken for the least", nodes::max_for_min),
     above(

@@ -125,7 +125,7 @@ impl Tamper {
                 let Some(longs) = sum.as_primitive_opt::<Int64Type>() else {
                     return Ok(Arc::clone(sum));
                 };
-                let cut = longs.iter().map(|sum| sum.map(|sum| i64::from(sum as i32)));
+                let cut = longs.iter().map(|sum| sum.map(|sum| i64::from(sum as i8)));
                 Ok(Arc::new(cut.collect::<Int64Array>()))
             }),
             _ => Ok(batch.clone()),
